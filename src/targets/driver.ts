@@ -1,0 +1,84 @@
+import type { Address, TargetName } from "./target.js";
+
+/**
+ * What load is made of, in the same terms for every target. A driver runs inside a load worker; everything on the hot
+ * path is a plain call with numbers, no promise and no object per operation.
+ */
+export interface TargetDriver {
+  readonly target: TargetName;
+  /** Creates `root` and below it `keys` values of `valueBytes` bytes. `root` is an absolute path such as "/zabench/a1". */
+  populate(root: string, keys: number, valueBytes: number): Promise<void>;
+  /** Removes `root` and all below it. */
+  remove(root: string): Promise<void>;
+  openLoadSession(options: LoadSessionOptions): Promise<LoadSession>;
+  openLockSession(options: SessionOptions): Promise<LockSession>;
+  openWatchSession(options: SessionOptions): Promise<WatchSession>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** The servers of the ensemble; the session is spread by `index`: it goes to member `index` modulo their number. */
+  readonly members: readonly Address[];
+  readonly index: number;
+  readonly root: string;
+  readonly sessionTimeoutMs: number;
+}
+
+export interface LoadSessionOptions extends SessionOptions {
+  /** How many operations may be outstanding: slots are 0 to depth - 1. */
+  readonly depth: number;
+  readonly keys: number;
+  readonly valueBytes: number;
+  readonly listener: LoadListener;
+}
+
+export interface LoadListener {
+  /**
+   * One operation ended. `error` is "" for success, else the target's own name of it: "NONODE", "CONNECTIONLOSS".
+   * `order` is where the server's history stood when it answered (zxid, revision; never goes back within a session), and
+   * `written` where this write stands in it (its own zxid or revision; 0 for a read or an error).
+   */
+  ended(slot: number, error: string, order: number, written: number): void;
+  /** The connection went; outstanding operations have ended with CONNECTIONLOSS before this call. */
+  disconnected(): void;
+  /** It is back, by the same session or (`renewed`) by a new one since the old one expired. */
+  reconnected(renewed: boolean): void;
+}
+
+/**
+ * Pipelined operations over one connection. Replies may come in any order; a slot is free again inside its `ended` call.
+ * What is submitted in one turn of the event loop leaves in one write at the end of it.
+ */
+export interface LoadSession {
+  /** True while the server can be reached; what is submitted otherwise ends with CONNECTIONLOSS at once. */
+  readonly connected: boolean;
+  /** Reads key number `key` (0 to keys - 1), as fast as the target reads by default: ZooKeeper's local read. */
+  read(slot: number, key: number): void;
+  /** Reads with the target's strongest read: etcd's linearizable range, ZooKeeper's sync + read. */
+  readLinearizable(slot: number, key: number): void;
+  /** Overwrites key number `key` with `valueBytes` bytes. */
+  write(slot: number, key: number): void;
+  /** Creates a new key below the root, with a name no other call of any session uses. */
+  create(slot: number): void;
+  close(): Promise<void>;
+}
+
+/** An exclusive lock in the target's own idiom: ephemeral sequential queue; lease and transaction. */
+export interface LockSession {
+  /** Waits for lock number `lock`. The fencing token grows with every grant of the same lock. */
+  acquire(lock: number): Promise<{ readonly fencingToken: number }>;
+  release(lock: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Watches in the target's own idiom: one-shot and re-armed; a stream. */
+export interface WatchSession {
+  /**
+   * Calls `onChange` for the change that follows, with where it stands in the server's history; keeps watching. A driver
+   * that has to re-arm reads the value while it does so, and reports a change it would have missed.
+   */
+  watch(key: number, onChange: (order: number) => void): Promise<void>;
+  /** Changes the value and returns where the change stands in the server's history. */
+  change(key: number): Promise<number>;
+  close(): Promise<void>;
+}

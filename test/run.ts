@@ -1,0 +1,71 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
+import { SUITES, type Suite } from "./suites.js";
+
+// Runs the suites of one command: `node build/test/run.js [--suite quick|real|long|<name>]`.
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+
+function testFiles(path: string): string[] {
+  const full = join(root, path);
+  if (!existsSync(full)) return [];
+  if (statSync(full).isFile()) return [full];
+  return readdirSync(full, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.js"))
+    .map((name) => join(full, name))
+    .sort();
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+async function runSuite(suite: Suite, total: Counts): Promise<void> {
+  const files = suite.paths.flatMap(testFiles);
+  if (files.length === 0) {
+    process.stdout.write(`suite ${suite.name}: no test file in ${suite.paths.join(", ")}\n`);
+    return;
+  }
+  process.stdout.write(`\nsuite ${suite.name}: ${files.length} files, budget ${suite.budgetSeconds} s\n`);
+  const begin = Date.now();
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), suite.budgetSeconds * 1_000);
+  const failures: string[] = [];
+  const stream = run({ files, concurrency: suite.concurrency, signal: stop.signal });
+  stream.on("test:pass", (event) => {
+    if (event.details.type === "suite" || files.some((file) => event.name === file)) return;
+    if (event.skip === undefined) total.passed++;
+    else total.skipped++;
+  });
+  stream.on("test:fail", (event) => {
+    if (event.details.type === "suite" && event.details.error?.cause === undefined) return;
+    total.failed++;
+    failures.push(`${event.file === undefined ? "" : `${relative(root, event.file)}: `}${event.name}`);
+  });
+  const printed = stream.compose(new spec());
+  for await (const text of printed) process.stdout.write(text as string);
+  clearTimeout(timer);
+  const seconds = (Date.now() - begin) / 1_000;
+  process.stdout.write(`suite ${suite.name}: ${seconds.toFixed(1)} s of ${suite.budgetSeconds} s\n`);
+  for (const failure of failures) process.stdout.write(`  failed: ${failure}\n`);
+  if (stop.signal.aborted) {
+    total.failed++;
+    process.stdout.write(`  failed: suite ${suite.name} went over its budget and was ended\n`);
+  }
+}
+
+const asked = process.argv.includes("--suite") ? process.argv[process.argv.indexOf("--suite") + 1] : "quick";
+const chosen = SUITES.filter((suite) => suite.command === asked || suite.name === asked);
+if (chosen.length === 0) {
+  process.stderr.write(`no suite '${asked}'; there are ${SUITES.map((suite) => suite.name).join(", ")}\n`);
+  process.exit(2);
+}
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+for (const suite of chosen) await runSuite(suite, total);
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

@@ -1,0 +1,29 @@
+/**
+ * Every suite, the command that runs it, and the seconds it may take; a suite over its budget fails. `npm test` runs
+ * the quick suites (together under 10 minutes), `.ci/run` the real ones too (together under 40), `npm run test:long`
+ * everything.
+ */
+export interface Suite {
+  readonly name: string;
+  readonly command: "quick" | "real" | "long";
+  /** Folders or files below test/, as compiled: any file in them that ends in `.test.js` and in no other suite. */
+  readonly paths: readonly string[];
+  readonly budgetSeconds: number;
+  /** Files run at once; 1 where they measure or start servers. */
+  readonly concurrency: number;
+}
+
+export const SUITES: readonly Suite[] = [
+  { name: "base", command: "quick", paths: ["base", "jute", "lint"], budgetSeconds: 60, concurrency: 2 },
+  { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 120, concurrency: 2 },
+  { name: "client", command: "quick", paths: ["client"], budgetSeconds: 90, concurrency: 2 },
+  {
+    name: "harness",
+    command: "quick",
+    paths: ["bench", "chaos", "report", "targets", "cli"],
+    budgetSeconds: 120,
+    concurrency: 2,
+  },
+  { name: "real", command: "real", paths: ["real"], budgetSeconds: 1200, concurrency: 1 },
+  { name: "long", command: "long", paths: ["long"], budgetSeconds: 7200, concurrency: 1 },
+];
