@@ -35,6 +35,24 @@ export const USER_ERRORS = {
     what: "'{value}' is not a size",
     remedy: "write bytes as a number, or a number and a unit: 100, 4KiB, 1MB",
   },
+  unreadableFile: {
+    code: "UNREADABLE_FILE",
+    exitCode: EXIT.usage,
+    what: "cannot be read: {problem}",
+    remedy: "check the path and its permissions",
+  },
+  badConfiguration: {
+    code: "BAD_CONFIGURATION",
+    exitCode: EXIT.usage,
+    what: "{key}: {problem}",
+    remedy: "correct the file; `zabench serve --help` lists the keys",
+  },
+  portInUse: {
+    code: "PORT_IN_USE",
+    exitCode: EXIT.usage,
+    what: "port {port} of {host} cannot be listened on: {problem}",
+    remedy: "end what listens there, or choose another port ({key})",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };
