@@ -7,8 +7,8 @@ import { beginFrame, endFrame } from "../jute/framing.js";
 import { MultiResponse, type MultiResult } from "../jute/multi.js";
 import { KEEPER_STATE, OP, XID } from "../jute/opcodes.js";
 import { ConnectRequest, ConnectResponse, type Id, STAT_BYTES, Stat, WatcherEvent } from "../jute/records.js";
-import { writeLogEntry } from "./log/log-format.js";
-import type { Transaction } from "./log/transactions.js";
+import { beginEntry, endEntry } from "./log/log-format.js";
+import { type Transaction, TXN_DIGEST_VERSION, writeTransaction, writeTxnHeader } from "./log/transactions.js";
 import { permits } from "./request/access.js";
 import { Applier, type ChangeListener, type PartResult } from "./request/apply.js";
 import { type ClientConnection, type QueuedRequest, RequestStatistics } from "./request/client-connection.js";
@@ -324,11 +324,19 @@ export class StandaloneCore {
     const zxid = this.proposedZxid + 1;
     this.proposedZxid = zxid;
     this.transactionCount++;
-    const { digestHigh, digestLow } = this.changes;
     const high =
       connection?.session === undefined ? Number(BigInt.asIntN(32, sessionId >> 32n)) : connection.sessionHigh;
     const low = connection?.session === undefined ? Number(BigInt.asIntN(32, sessionId)) : connection.sessionLow;
-    writeLogEntry(this.batch, high, low, xid, zxid, this.wallMs, transaction, digestHigh, digestLow);
+    const { batch } = this;
+    const entry = beginEntry(batch);
+    writeTxnHeader(batch, high, low, xid, zxid, this.wallMs, transaction.type);
+    writeTransaction(batch, transaction);
+    if (transaction.type !== OP.error) {
+      batch.int32(TXN_DIGEST_VERSION);
+      batch.int32(this.changes.digestHigh | 0);
+      batch.int32(this.changes.digestLow | 0);
+    }
+    endEntry(batch, entry);
     this.proposals.push({
       zxid,
       timeMs: this.wallMs,

@@ -72,7 +72,7 @@ export class Applier {
         this.sessions.put(context.sessionId, transaction.timeOut);
         return ERROR.OK;
       case OP.closeSession:
-        this.closeSession(transaction.paths2Delete ?? this.store.ephemeralsOf(context.sessionId), context);
+        this.closeSession(transaction.pathsToDelete ?? this.store.ephemeralsOf(context.sessionId), context);
         return ERROR.OK;
       case OP.multi:
         this.applyMulti(transaction.parts, context);

@@ -97,9 +97,9 @@ export class Preparer {
       if (change.exists && change.ephemeralOwner === sessionId) paths.add(change.path);
       else paths.delete(change.path);
     }
-    const paths2Delete = [...paths];
-    for (const path of paths2Delete) this.removeNode(path, zxid);
-    return { type: OP.closeSession, paths2Delete };
+    const pathsToDelete = [...paths];
+    for (const path of pathsToDelete) this.removeNode(path, zxid);
+    return { type: OP.closeSession, pathsToDelete };
   }
 
   private decide({ op, body, ids, sessionId }: WriteRequest, zxid: Zxid, timeMs: number): Transaction {

@@ -66,31 +66,41 @@ export class Reads {
   answer(connection: ClientConnection, op: number, body: ByteReader, output: ByteWriter): void {
     switch (op) {
       case OP.getData:
-        return this.getData(connection, body, output);
+        this.getData(connection, body, output);
+        return;
       case OP.exists:
-        return this.exists(connection, body, output);
+        this.exists(connection, body, output);
+        return;
       case OP.getChildren:
       case OP.getChildren2:
-        return this.getChildren(connection, body, output, op === OP.getChildren2);
+        this.getChildren(connection, body, output, op === OP.getChildren2);
+        return;
       case OP.ping:
         return;
       case OP.getACL:
-        return this.getAcl(connection, body, output);
+        this.getAcl(connection, body, output);
+        return;
       case OP.multiRead:
-        return this.multiRead(connection, body, output);
+        this.multiRead(connection, body, output);
+        return;
       case OP.addWatch:
-        return this.addWatch(connection, body, output);
+        this.addWatch(connection, body, output);
+        return;
       case OP.checkWatches:
       case OP.removeWatches:
-        return this.matchWatches(connection, body, op === OP.removeWatches);
+        this.matchWatches(connection, body, op === OP.removeWatches);
+        return;
       case OP.getEphemerals:
-        return this.getEphemerals(connection, body, output);
+        this.getEphemerals(connection, body, output);
+        return;
       case OP.getAllChildrenNumber:
-        return this.getAllChildrenNumber(connection, body, output);
+        this.getAllChildrenNumber(connection, body, output);
+        return;
       case OP.whoAmI:
-        return this.whoAmI(connection, output);
+        this.whoAmI(connection, output);
+        return;
       default:
-        return refuse(ERROR.UNIMPLEMENTED);
+        refuse(ERROR.UNIMPLEMENTED);
     }
   }
 
