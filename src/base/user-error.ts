@@ -35,6 +35,12 @@ export const USER_ERRORS = {
     what: "'{value}' is not a size",
     remedy: "write bytes as a number, or a number and a unit: 100, 4KiB, 1MB",
   },
+  badConnectionString: {
+    code: "BAD_CONNECTION_STRING",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a connection string: {problem}",
+    remedy: "write host:port, several separated by commas, and a path after them to stay below it: h1:2181,h2:2181/app",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };
