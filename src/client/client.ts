@@ -115,6 +115,8 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
 
   constructor(options: ClientOptions) {
     super();
+    // Every waiting lock listens, and a client may wait for any number of them.
+    this.setMaxListeners(0);
     const { hosts, chroot } = parseConnectionString(options.servers);
     this.servers = options.servers;
     this.chroot = new Chroot(chroot);
