@@ -53,6 +53,12 @@ export const USER_ERRORS = {
     what: "port {port} of {host} cannot be listened on: {problem}",
     remedy: "end what listens there, or choose another port ({key})",
   },
+  badConnectionString: {
+    code: "BAD_CONNECTION_STRING",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a connection string: {problem}",
+    remedy: "write host:port, several separated by commas, and a path after them to stay below it: h1:2181,h2:2181/app",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };
