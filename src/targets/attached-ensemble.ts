@@ -1,6 +1,7 @@
 import { AssertionError } from "../base/assert.js";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { formatAddress } from "./address.js";
+import { findLeader } from "./leader.js";
 import type { Address, Ensemble, Member, MemberRole, TargetName } from "./target.js";
 
 /** What can be asked of a server that someone else runs. */
@@ -47,10 +48,7 @@ export async function attach(
     flags: {},
     members,
     folder: undefined,
-    leader: async () => {
-      const roles = await Promise.all(members.map((member) => member.role()));
-      return members.find((_, index) => roles[index] === "leader" || roles[index] === "standalone");
-    },
+    leader: async () => await findLeader(members),
     stop: async () => undefined,
   };
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { attach } from "../attached-ensemble.js";
-import { type EnsemblePlan, startManaged } from "../process/managed-ensemble.js";
+import { type EnsemblePlan, startEnsemble } from "../process/managed-ensemble.js";
 import { LOOPBACK } from "../process/ports.js";
 import type { Ensemble, StartOptions, TargetKind } from "../target.js";
 import { fourLetterProbe } from "../zookeeper/probe.js";
@@ -15,7 +15,7 @@ const READY_TIMEOUT_MS = 30_000;
 export function planCore(options: StartOptions): EnsemblePlan {
   const settings = zooSettings("core", options.configuration);
   return {
-    target: "core",
+    name: "core",
     version: packageVersion(),
     flags: { fsync: "yes", ...settings },
     portsPerServer: ZOO_PORTS_PER_SERVER,
@@ -44,7 +44,7 @@ async function start(options: StartOptions): Promise<Ensemble> {
       remedy: "the core serves standalone: leave it out, or use 1 server",
     });
   }
-  return await startManaged(planCore(options), options);
+  return await startEnsemble(planCore(options), options);
 }
 
 export const core: TargetKind = {

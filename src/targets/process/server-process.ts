@@ -10,8 +10,8 @@ export interface ServerCommand {
   readonly args: readonly string[];
   /** Working directory. */
   readonly folder: string;
-  /** Added to this process's own environment. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Over this process's own environment; undefined takes a variable away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Receives both output streams; appended to, so that a restart keeps what came before. */
   readonly logPath: string;
 }

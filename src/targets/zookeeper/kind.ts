@@ -4,7 +4,8 @@ import { delimiter, join } from "node:path";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { attach } from "../attached-ensemble.js";
 import { placesHere } from "../places.js";
-import { type EnsemblePlan, type MemberPlan, startManaged } from "../process/managed-ensemble.js";
+import { type EnsemblePlan, startEnsemble } from "../process/managed-ensemble.js";
+import type { MemberPlan } from "../process/managed-member.js";
 import { LOOPBACK } from "../process/ports.js";
 import type { Ensemble, StartOptions, TargetKind } from "../target.js";
 import { findZookeeper, type ZookeeperInstallation } from "./find.js";
@@ -63,7 +64,7 @@ export function planZookeeper(installation: ZookeeperInstallation, options: Star
   const settings = zooSettings("zookeeper", options.configuration);
   const heap = `-Xmx${heapMebibytes(options.servers, totalmem())}m`;
   return {
-    target: "zookeeper",
+    name: "zookeeper",
     version: installation.version,
     flags: { fsync: "yes", heap, ...settings },
     portsPerServer: ZOO_PORTS_PER_SERVER,
@@ -80,7 +81,7 @@ async function start(options: StartOptions): Promise<Ensemble> {
   if (preferred === undefined) {
     throw new UserError(USER_ERRORS.targetMissing, { target: "zookeeper", remedy: REMEDY });
   }
-  return await startManaged(planZookeeper(preferred, options), options);
+  return await startEnsemble(planZookeeper(preferred, options), options);
 }
 
 export const zookeeper: TargetKind = {

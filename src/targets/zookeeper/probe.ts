@@ -1,5 +1,5 @@
 import type { AttachedProbe } from "../attached-ensemble.js";
-import type { MemberProbe } from "../process/managed-ensemble.js";
+import type { MemberProbe } from "../process/managed-member.js";
 import type { Address } from "../target.js";
 import { askFourLetterWord, parseRole, parseSyncs, parseVersion } from "./four-letter-words.js";
 
