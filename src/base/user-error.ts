@@ -83,6 +83,30 @@ export const USER_ERRORS = {
     what: "{target} cannot be started with {servers} servers",
     remedy: "{remedy}",
   },
+  unknownTool: {
+    code: "UNKNOWN_TOOL",
+    exitCode: EXIT.usage,
+    what: "'{value}' is nothing that can be installed",
+    remedy: "there are {known}",
+  },
+  commandFailed: {
+    code: "COMMAND_FAILED",
+    exitCode: EXIT.internal,
+    what: "'{command}' {reason}",
+    remedy: "its last lines were:{log}",
+  },
+  cannotInstall: {
+    code: "CANNOT_INSTALL",
+    exitCode: EXIT.internal,
+    what: "{tool} cannot be installed here: {reason}",
+    remedy: "{remedy}",
+  },
+  installIncomplete: {
+    code: "INSTALL_INCOMPLETE",
+    exitCode: EXIT.internal,
+    what: "not installed: {names}",
+    remedy: "put right what is said above and run it again; what is there stays",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };

@@ -7,6 +7,8 @@ import type { Installation } from "../target.js";
 
 export interface EtcdInstallation extends Installation {
   readonly target: "etcd";
+  /** Installed by `zabench targets install`. */
+  readonly cached: boolean;
   readonly file: string;
 }
 
@@ -18,7 +20,7 @@ async function onPath(places: Places): Promise<EtcdInstallation[]> {
   try {
     const { stdout } = await promisify(execFile)(file, ["--version"], { timeout: VERSION_TIMEOUT_MS });
     const version = /^etcd Version: (\S+)$/m.exec(stdout)?.[1];
-    return version === undefined ? [] : [{ target: "etcd", version, origin: `PATH, ${file}`, file }];
+    return version === undefined ? [] : [{ target: "etcd", version, origin: `PATH, ${file}`, cached: false, file }];
   } catch {
     // Something of that name that does not run here is no etcd.
     return [];
@@ -34,6 +36,7 @@ export async function findEtcd(places: Places): Promise<EtcdInstallation[]> {
         target: "etcd",
         version,
         origin: "Go module, in the zabench cache",
+        cached: true,
         file,
       }),
     );

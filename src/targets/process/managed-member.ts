@@ -5,7 +5,7 @@ import type { Address, Member, MemberRole, ProcessUsage } from "../target.js";
 import { readLogTail } from "./log-tail.js";
 import { LOOPBACK, portsInUse } from "./ports.js";
 import { readProcessUsage } from "./proc.js";
-import { type ServerCommand, ServerProcess } from "./server-process.js";
+import { describeExit, type SupervisedCommand, SupervisedProcess } from "./supervised-process.js";
 
 /** What one member can be asked over its own interfaces. Both answer within a second or two, whatever its state. */
 export interface MemberProbe {
@@ -23,7 +23,7 @@ export interface ServerTraits {
 
 export interface MemberPlan {
   readonly clientPort: number;
-  readonly command: ServerCommand;
+  readonly command: SupervisedCommand;
   readonly probe: MemberProbe;
 }
 
@@ -51,8 +51,8 @@ export class ManagedMember implements Member {
   readonly ports: readonly number[];
   readonly plan: MemberPlan;
   readonly #server: ServerTraits;
-  #process: ServerProcess | undefined;
-  #launching: Promise<ServerProcess> | undefined;
+  #process: SupervisedProcess | undefined;
+  #launching: Promise<SupervisedProcess> | undefined;
   #closed = false;
 
   constructor(id: number, plan: MemberPlan, ports: readonly number[], server: ServerTraits) {
@@ -70,7 +70,7 @@ export class ManagedMember implements Member {
   async launch(): Promise<void> {
     assert(this.pid === undefined, `member ${this.id} is running already`);
     assert(!this.#closed, `member ${this.id} was stopped for good`);
-    const launching = ServerProcess.start(this.plan.command);
+    const launching = SupervisedProcess.start(this.plan.command);
     this.#launching = launching;
     this.#process = await launching;
   }
@@ -87,7 +87,7 @@ export class ManagedMember implements Member {
     assert(server !== undefined, "a member is launched before it is waited for");
     const reason = server.running
       ? `it did not serve within ${this.#server.readyTimeoutMs / 1_000} s`
-      : `it ended with ${await server.exited}`;
+      : `it ended with ${describeExit(await server.exited)}`;
     return new StartFailure(this, reason, await readLogTail(this.plan.command.logPath, LOG_LINES));
   }
 

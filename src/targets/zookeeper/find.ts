@@ -5,6 +5,8 @@ import type { Installation } from "../target.js";
 
 export interface ZookeeperInstallation extends Installation {
   readonly target: "zookeeper";
+  /** Installed by `zabench targets install`. */
+  readonly cached: boolean;
   readonly java: string;
   readonly classPath: readonly string[];
 }
@@ -46,27 +48,30 @@ function versionOf(jars: readonly string[]): string | undefined {
   return undefined;
 }
 
-function inCache(places: Places): { version: string; origin: string; classPath: string[] }[] {
+type Copy = Pick<ZookeeperInstallation, "version" | "origin" | "cached" | "classPath">;
+
+function inCache(places: Places): Copy[] {
   return cachedVersions("zookeeper", places).map(({ version, folder }) => ({
     version,
     origin: "Maven, in the zabench cache",
+    cached: true,
     classPath: jarsIn(folder),
   }));
 }
 
 /** A release of Apache's, unpacked: its jars are in `lib`, as `bin/zkEnv.sh` has them. */
-function inHome(places: Places): { version: string; origin: string; classPath: string[] }[] {
+function inHome(places: Places): Copy[] {
   const home = places.environment["ZOOKEEPER_HOME"];
   if (home === undefined || home === "") return [];
   const classPath = [...jarsIn(join(home, "lib")), ...jarsIn(home)];
   const version = versionOf(classPath);
-  return version === undefined ? [] : [{ version, origin: `ZOOKEEPER_HOME ${home}`, classPath }];
+  return version === undefined ? [] : [{ version, origin: `ZOOKEEPER_HOME ${home}`, cached: false, classPath }];
 }
 
-function inDebian(places: Places): { version: string; origin: string; classPath: string[] }[] {
+function inDebian(places: Places): Copy[] {
   const classPath = DEBIAN_JARS.map((name) => join(places.debianJars, `${name}.jar`)).filter(existsSync);
   const version = versionOf(jarsIn(places.debianJars));
-  return version === undefined ? [] : [{ version, origin: "Debian package zookeeper", classPath }];
+  return version === undefined ? [] : [{ version, origin: "Debian package zookeeper", cached: false, classPath }];
 }
 
 export function findJava(places: Places): string | undefined {

@@ -5,30 +5,39 @@ import { assert } from "../../base/assert.js";
 import { atProcessExit } from "./at-exit.js";
 import { holdLifeline } from "./lifeline.js";
 
-export interface ServerCommand {
+export interface SupervisedCommand {
   readonly file: string;
   readonly args: readonly string[];
   /** Working directory. */
   readonly folder: string;
   /** Over this process's own environment; undefined takes a variable away. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Receives both output streams; appended to, so that a restart keeps what came before. */
+  /** Receives both output streams; appended to, so that a second start keeps what came before. */
   readonly logPath: string;
 }
 
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export function describeExit(status: ExitStatus): string {
+  return status.signal === null ? `exit code ${status.code}` : `signal ${status.signal}`;
+}
+
 /**
- * The shell leaves a watcher behind and then becomes the server, so the server has the pid and the exit code that Node
- * sees. The watcher waits for the end of the lifeline (descriptor 3) and kills the server. It is in the process group of
- * the server, so the kernel does not give that pid to another process while the watcher can still use it.
+ * The shell leaves a watcher behind and then becomes the program, so the program has the pid and the exit code that Node
+ * sees. The watcher waits for the end of the lifeline (descriptor 3) and kills the process group: the program, what that
+ * has started, and itself. Being in the group, it keeps the kernel from giving that number to another process.
  */
-const WATCHED_START = '(read -r line <&3; kill -KILL "$$") </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
+const WATCHED_START = '(read -r line <&3; kill -KILL -- "-$$") </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
 const LIFELINE = 3;
 
-/** A server that ends with this process, however that ends. */
-export class ServerProcess {
+/** A program that ends with this process, however that ends. */
+export class SupervisedProcess {
   readonly pid: number;
-  /** Resolves, with a description for people, when the process is gone. */
-  readonly exited: Promise<string>;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<ExitStatus>;
   #running = true;
 
   private constructor(child: ChildProcess) {
@@ -36,30 +45,30 @@ export class ServerProcess {
     const pid = child.pid;
     this.pid = pid;
     const lifeline = holdLifeline(child, LIFELINE);
-    const forget = atProcessExit(() => process.kill(pid, "SIGKILL"));
+    const forget = atProcessExit(() => process.kill(-pid, "SIGKILL"));
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#running = false;
         forget();
         lifeline.release();
-        resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
+        resolve({ code, signal });
       });
     });
   }
 
   /** Resolves when the process exists, which is before it serves. */
-  static async start(command: ServerCommand): Promise<ServerProcess> {
+  static async start(command: SupervisedCommand): Promise<SupervisedProcess> {
     const log = openSync(command.logPath, "a");
     try {
       const child = spawn("/bin/sh", ["-c", WATCHED_START, "sh", command.file, ...command.args], {
         cwd: command.folder,
-        // A session of its own: Ctrl-C in the terminal reaches this process only, which then stops its servers in order.
+        // A session of its own: Ctrl-C in the terminal reaches this process only, which then ends its own in order.
         detached: true,
         env: { ...process.env, ...command.environment },
         stdio: ["ignore", log, log, "pipe"],
       });
       await once(child, "spawn");
-      return new ServerProcess(child);
+      return new SupervisedProcess(child);
     } finally {
       closeSync(log);
     }
@@ -71,7 +80,7 @@ export class ServerProcess {
 
   /** SIGKILL, and waits until the process is gone. Nothing to do where it already is. */
   async kill(): Promise<void> {
-    if (this.#running) process.kill(this.pid, "SIGKILL");
+    if (this.#running) process.kill(-this.pid, "SIGKILL");
     await this.exited;
   }
 
