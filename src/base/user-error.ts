@@ -71,11 +71,11 @@ export const USER_ERRORS = {
     what: "the server did not start: {reason}",
     remedy: "see its log {path}, which ends with:{log}",
   },
-  portInUse: {
-    code: "PORT_IN_USE",
+  cannotListen: {
+    code: "CANNOT_LISTEN",
     exitCode: EXIT.usage,
     what: "port {port} of {host} cannot be listened on: {problem}",
-    remedy: "end what listens there, or choose another port ({key})",
+    remedy: "choose another address or port ({key})",
   },
   badConnectionString: {
     code: "BAD_CONNECTION_STRING",
@@ -83,6 +83,9 @@ export const USER_ERRORS = {
     what: "'{value}' is not a connection string: {problem}",
     remedy: "write host:port, several separated by commas, and a path after them to stay below it: h1:2181,h2:2181/app",
   },
+  portInUse: {
+    code: "PORT_IN_USE",
+    exitCode: EXIT.usage,
     what: "port {port} is in use by another process",
     remedy: "end that process, or choose another port",
   },

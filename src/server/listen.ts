@@ -10,12 +10,15 @@ export interface ListenOptions {
   readonly key: string;
 }
 
-/** Listens and returns the port; throws UserError `portInUse` where the system refuses it. Fits an HTTP server as well. */
+/** Listens and returns the port; throws UserError where the system refuses it. Fits an HTTP server as well. */
 export function listenOn(server: Server, { host, port, backlog, key }: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
-      const problem = error.code === "EADDRINUSE" ? "it is in use" : error.message;
-      reject(new UserError(USER_ERRORS.portInUse, { port, host: host ?? "any address", problem, key }));
+      if (error.code === "EADDRINUSE") reject(new UserError(USER_ERRORS.portInUse, { port }, key));
+      else
+        reject(
+          new UserError(USER_ERRORS.cannotListen, { port, host: host ?? "any address", problem: error.message, key }),
+        );
     };
     server.once("error", onError);
     const options = {

@@ -6,15 +6,20 @@ import { SessionTracker } from "../../../src/core/session/session-tracker.js";
 describe("session expiry", () => {
   it("expires a session no sooner than its timeout and no later than one tick after", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5_000 }), fc.integer({ min: 1, max: 50_000 }), fc.nat(100_000), (tickMs, timeoutMs, beginMs) => {
-        const tracker = new SessionTracker(tickMs, beginMs);
-        tracker.add(1n, timeoutMs, beginMs);
-        assert.deepEqual(tracker.takeExpired(beginMs + timeoutMs - 1), []);
-        assert.deepEqual(
-          tracker.takeExpired(beginMs + timeoutMs + tickMs).map(({ id }) => id),
-          [1n],
-        );
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 5_000 }),
+        fc.integer({ min: 1, max: 50_000 }),
+        fc.nat(100_000),
+        (tickMs, timeoutMs, beginMs) => {
+          const tracker = new SessionTracker(tickMs, beginMs);
+          tracker.add(1n, timeoutMs, beginMs);
+          assert.deepEqual(tracker.takeExpired(beginMs + timeoutMs - 1), []);
+          assert.deepEqual(
+            tracker.takeExpired(beginMs + timeoutMs + tickMs).map(({ id }) => id),
+            [1n],
+          );
+        },
+      ),
     );
   });
 
@@ -24,9 +29,15 @@ describe("session expiry", () => {
     tracker.add(2n, 1_000, 0);
     tracker.add(3n, 1_000, 0).closing = true;
     tracker.touch(touched, 900);
-    assert.deepEqual(tracker.takeExpired(1_500).map(({ id }) => id), [2n]);
+    assert.deepEqual(
+      tracker.takeExpired(1_500).map(({ id }) => id),
+      [2n],
+    );
     assert.deepEqual(tracker.takeExpired(1_600), []);
-    assert.deepEqual(tracker.takeExpired(2_000).map(({ id }) => id), [1n]);
+    assert.deepEqual(
+      tracker.takeExpired(2_000).map(({ id }) => id),
+      [1n],
+    );
     assert.equal(tracker.count, 3);
     tracker.remove(1n);
     assert.equal(tracker.get(1n), undefined);

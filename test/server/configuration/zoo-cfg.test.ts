@@ -67,11 +67,17 @@ describe("zoo.cfg", () => {
   });
 
   it("refuses a file that cannot be read", () => {
-    assert.throws(() => readServerConfiguration("/nonexistent/zoo.cfg"), /^UserError: \/nonexistent\/zoo\.cfg: cannot be read/);
+    assert.throws(
+      () => readServerConfiguration("/nonexistent/zoo.cfg"),
+      /^UserError: \/nonexistent\/zoo\.cfg: cannot be read/,
+    );
   });
 
   it("warns of keys without effect and of keys set twice", () => {
-    const { warnings, tickTimeMs } = parseServerConfiguration("/z", `${MINIMAL}admin.serverPort=8080\ntickTime=1\ntickTime=2`);
+    const { warnings, tickTimeMs } = parseServerConfiguration(
+      "/z",
+      `${MINIMAL}admin.serverPort=8080\ntickTime=1\ntickTime=2`,
+    );
     assert.equal(tickTimeMs, 2);
     assert.equal(warnings.length, 2);
     assert.match(warnings.join("\n"), /admin\.serverPort has no effect/);
@@ -90,8 +96,14 @@ describe("zoo.cfg", () => {
       const read = parseServerConfiguration("/z", `dataDir=${folder}\n${servers}`);
       assert.equal(read.serverId, 2);
       assert.equal(read.clientPort, 2182);
-      refused(`dataDir=${folder}\nclientPort=1\nserver.1=a:1:2\nserver.3=b:1:2\ninitLimit=1\nsyncLimit=1`, /server\.2: .*own line/);
-      refused(`dataDir=${folder}\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nsyncLimit=1`, /initLimit: an ensemble needs it/);
+      refused(
+        `dataDir=${folder}\nclientPort=1\nserver.1=a:1:2\nserver.3=b:1:2\ninitLimit=1\nsyncLimit=1`,
+        /server\.2: .*own line/,
+      );
+      refused(
+        `dataDir=${folder}\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nsyncLimit=1`,
+        /initLimit: an ensemble needs it/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }
