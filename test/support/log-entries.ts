@@ -9,7 +9,7 @@ export function framedEntries(zxids: readonly Zxid[], dataBytes = 20): Buffer {
   const writer = new ByteWriter();
   for (const zxid of zxids) {
     const start = beginEntry(writer);
-    writeTxnHeader(writer, 0x100, 7, zxid, zxid, 1_700_000_000_000, OP.setData);
+    writeTxnHeader(writer, 0x100, 7, zxid % 2 ** 31, zxid, 1_700_000_000_000, OP.setData);
     writeTransaction(writer, {
       type: OP.setData,
       path: "/a",
