@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.js";
 import { ByteReader, type ByteWriter, MalformedBytesError } from "../../base/bytes.js";
 import { adler32 } from "../../base/checksum.js";
+import type { Zxid } from "../../base/zxid.js";
 import { type ByteSource, ByteWindow } from "./byte-source.js";
 import { isTransactionType, type LogRecord, readLogRecord, TXN_HEADER_BYTES } from "./transactions.js";
 
@@ -11,6 +12,8 @@ export const LOG_MAGIC = 0x5a4b_4c47;
 export const LOG_VERSION = 2;
 export const LOG_HEADER_BYTES = 16;
 const ENTRY_PREFIX_BYTES = 12;
+/** Where the zxid stands in a transaction header, after the client id and the cxid. */
+const ZXID_OFFSET_BYTES = 12;
 const END_OF_ENTRY = 0x42;
 /** Disks write a sector whole or not at all, so what lies in one sector cannot be torn by a crash. */
 const SECTOR_BYTES = 512;
@@ -35,6 +38,11 @@ export function endEntry(writer: ByteWriter, start: number): void {
   writer.bytes.writeUInt32BE(adler32(writer.bytes, record, end), start + 4);
   writer.bytes.writeUInt32BE(end - record, start + 8);
   writer.int8(END_OF_ENTRY);
+}
+
+/** The zxid of the first of some framed entries. */
+export function firstZxidOf(entries: Buffer): Zxid {
+  return new ByteReader(entries, ENTRY_PREFIX_BYTES + ZXID_OFFSET_BYTES).zxid();
 }
 
 /** How the entries of a file end. `offset` is where the last good one ends, in bytes from the start of the file. */
