@@ -2,7 +2,6 @@
 export const CONTAINER_OWNER = -(2n ** 63n);
 /** A TTL node's owner has this top byte, 0 in the next two, and the TTL in milliseconds in the low five. */
 export const TTL_OWNER = -(2n ** 56n);
-export const TTL_MILLIS_MAX = 2 ** 40 - 1;
 
 export type OwnerKind = "persistent" | "ephemeral" | "container" | "ttl";
 

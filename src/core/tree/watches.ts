@@ -5,8 +5,6 @@ import { parentPath, ROOT_PATH } from "./paths.js";
 // and exists, "child" by getChildren. An entry is a connection and a path with a set of modes; only the standard one is
 // used up by an event.
 
-export type WatchMode = "standard" | "persistent" | "persistentRecursive";
-
 /** What checkWatches and removeWatches ask for (upstream: Watcher.WatcherType). */
 export const WATCHER_TYPE = { children: 1, data: 2, any: 3, persistent: 4, persistentRecursive: 5 } as const;
 export type WatcherType = (typeof WATCHER_TYPE)[keyof typeof WATCHER_TYPE];
