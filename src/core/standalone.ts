@@ -5,8 +5,8 @@ import type { Zxid } from "../base/zxid.js";
 import { ERROR } from "../jute/errors.js";
 import { beginFrame, endFrame } from "../jute/framing.js";
 import { MultiResponse, type MultiResult } from "../jute/multi.js";
-import { KEEPER_STATE, OP, XID } from "../jute/opcodes.js";
-import { ConnectRequest, ConnectResponse, type Id, STAT_BYTES, Stat, WatcherEvent } from "../jute/records.js";
+import { EVENT_TYPE, KEEPER_STATE, OP, PERMISSION, XID } from "../jute/opcodes.js";
+import { type Acl, ConnectRequest, ConnectResponse, type Id, STAT_BYTES, Stat, WatcherEvent } from "../jute/records.js";
 import { beginEntry, endEntry } from "./log/log-format.js";
 import { type Transaction, TXN_DIGEST_VERSION, writeTransaction, writeTxnHeader } from "./log/transactions.js";
 import { permits } from "./request/access.js";
@@ -19,9 +19,10 @@ import { RequestError } from "./request/request-error.js";
 import { sessionPassword } from "./session/session-id.js";
 import type { SessionTable } from "./session/session-table.js";
 import { SessionTracker } from "./session/session-tracker.js";
-import type { AclCache } from "./tree/acl-cache.js";
+import { OPEN_ACL } from "./tree/acl-cache.js";
+import { parentPath } from "./tree/paths.js";
 import type { ZnodeStore } from "./tree/store.js";
-import { WatchTables } from "./tree/watches.js";
+import { type EmitEvent, WatchTables } from "./tree/watches.js";
 
 export interface StandaloneOptions {
   readonly tickTimeMs: number;
@@ -37,14 +38,12 @@ export interface StandaloneOptions {
   authenticate(scheme: string, auth: Buffer): readonly Id[] | undefined;
 }
 
-/** What there is to do after a turn. Persist `append` before anything that `synced` is told of. */
-export interface Effects {
-  /** Log entries, framed as the log holds them, or undefined where nothing was proposed. Valid until the next turn. */
+/** Log entries, framed as the log holds them: persist them, then tell `synced`. Valid until the next call of the core. */
+export interface Append {
+  /** Undefined where nothing was proposed. */
   readonly append: Buffer | undefined;
   /** The zxid of the last entry in `append`. */
   readonly appendZxid: Zxid;
-  /** Connections with output to send; those in phase `closing` are closed once it is sent. */
-  readonly dirty: readonly ClientConnection[];
 }
 
 /** A transaction that is on its way to the disk, or a request that waits for those before it. */
@@ -59,7 +58,11 @@ interface Proposal {
   readonly xid: number;
   readonly op: number;
   readonly receivedMs: number;
+  /** What this and all proposals before it may take of the store's memory. */
+  readonly costBytes: number;
 }
+
+const NONE: readonly ClientConnection[] = [];
 
 const WRITE_OPS: ReadonlySet<number> = new Set([
   OP.create,
@@ -77,7 +80,8 @@ const WRITE_OPS: ReadonlySet<number> = new Set([
 const CREATES_WITH_STAT: ReadonlySet<number> = new Set([OP.create2, OP.createContainer, OP.createTTL]);
 
 /**
- * A server on its own, as a state machine: `received`, `synced`, `tick` go in, `takeEffects` comes out. Time is passed in
+ * A server on its own, as a state machine: `received`, `synced`, `tick` go in, `takeAppend` and `takeDirty` come
+ * out. Time is passed in
  * by `advance`. Replies of a connection leave in the order of its requests; a write is applied and answered when its
  * transaction is on disk, and reads behind it wait for that, so a client always sees its own writes.
  */
@@ -87,8 +91,6 @@ export class StandaloneCore {
   readonly connections = new Set<ClientConnection>();
   readonly statistics = new RequestStatistics();
   private readonly store: ZnodeStore;
-  private readonly acls: AclCache;
-  private readonly table: SessionTable;
   private readonly options: StandaloneOptions;
   private readonly changes: OutstandingChanges;
   private readonly preparer: Preparer;
@@ -97,7 +99,7 @@ export class StandaloneCore {
   private readonly bySession = new Map<bigint, ClientConnection>();
   private readonly proposals = new RingBuffer<Proposal>(64);
   private readonly batch = new ByteWriter(65_536);
-  private readonly dirty: ClientConnection[] = [];
+  private dirty: ClientConnection[] = [];
   private readonly request = new ByteReader(Buffer.alloc(0));
   private nextSessionId: bigint;
   private nowMs: number;
@@ -109,17 +111,8 @@ export class StandaloneCore {
   /** Transactions since the start, for the snapshot policy. */
   transactionCount = 0;
 
-  constructor(
-    store: ZnodeStore,
-    acls: AclCache,
-    table: SessionTable,
-    options: StandaloneOptions,
-    nowMs: number,
-    wallMs: number,
-  ) {
+  constructor(store: ZnodeStore, table: SessionTable, options: StandaloneOptions, nowMs: number, wallMs: number) {
     this.store = store;
-    this.acls = acls;
-    this.table = table;
     this.options = options;
     this.nowMs = nowMs;
     this.wallMs = wallMs;
@@ -128,10 +121,10 @@ export class StandaloneCore {
     this.nextSessionId = options.firstSessionId;
     this.sessions = new SessionTracker(options.tickTimeMs, nowMs);
     for (const [id, timeoutMs] of table.entries()) this.sessions.add(id, timeoutMs, nowMs);
-    this.changes = new OutstandingChanges(store, acls);
-    this.preparer = new Preparer(store, acls, this.changes, options);
-    this.applier = new Applier(store, acls, table, this.watchTrigger(), this.changes);
-    this.reads = new Reads(store, acls, this.watches, options, (connection, type, path) =>
+    this.changes = new OutstandingChanges(store);
+    this.preparer = new Preparer(store, this.changes, options);
+    this.applier = new Applier(store, table, this.watchTrigger(), this.changes);
+    this.reads = new Reads(store, this.watches, options, (connection, type, path) =>
       this.sendEvent(connection, type, path, -1),
     );
   }
@@ -207,12 +200,24 @@ export class StandaloneCore {
     this.propose(transaction, undefined, 0n, 0, OP.deleteContainer);
   }
 
-  takeEffects(): Effects {
+  get hasAppend(): boolean {
+    return this.batch.offset > 0;
+  }
+
+  /** What was proposed since the last call, in one piece. */
+  takeAppend(): Append {
     const append = this.batch.offset === 0 ? undefined : this.batch.view();
     this.batch.reset();
-    const dirty = this.dirty.splice(0);
+    return { append, appendZxid: this.proposedZxid };
+  }
+
+  /** Connections with output to send; those in phase `closing` are to be closed once it is sent. */
+  takeDirty(): readonly ClientConnection[] {
+    if (this.dirty.length === 0) return NONE;
+    const dirty = this.dirty;
+    this.dirty = [];
     for (const connection of dirty) connection.dirty = false;
-    return { append, appendZxid: this.proposedZxid, dirty };
+    return dirty;
   }
 
   private handshake(connection: ClientConnection, bytes: Buffer, start: number, end: number): boolean {
@@ -300,6 +305,7 @@ export class StandaloneCore {
       xid,
       op: OP.sync,
       receivedMs: this.nowMs,
+      costBytes: this.changes.proposedCostBytes,
     };
     if (this.proposals.length === 0) this.commit(proposal);
     else this.proposals.push(proposal);
@@ -346,6 +352,7 @@ export class StandaloneCore {
       xid,
       op,
       receivedMs: this.nowMs,
+      costBytes: this.changes.proposedCostBytes,
     });
   }
 
@@ -353,6 +360,7 @@ export class StandaloneCore {
     const { transaction, connection } = proposal;
     const err = transaction === undefined ? ERROR.OK : this.applier.apply(transaction, proposal);
     this.appliedZxid = proposal.zxid;
+    this.changes.appliedCostBytes = proposal.costBytes;
     if (transaction?.type === OP.createSession) this.sessions.add(proposal.sessionId, transaction.timeOut, this.nowMs);
     if (transaction?.type === OP.closeSession) this.sessions.remove(proposal.sessionId);
     if (transaction?.type === OP.closeSession && connection === undefined) {
@@ -502,7 +510,7 @@ export class StandaloneCore {
 
   private writeStatOfLast(output: ByteWriter): void {
     const at = output.reserve(STAT_BYTES);
-    this.store.copyStat(this.applier.lastNode, output.bytes, at);
+    this.store.copyStat(this.store.findPath(this.applier.lastPath), output.bytes, at);
   }
 
   private beginReply(output: ByteWriter, xid: number): number {
@@ -538,28 +546,30 @@ export class StandaloneCore {
 
   /** Events are queued before the reply to the write that caused them, and before any read that shows its effect. */
   private watchTrigger(): ChangeListener {
-    const { watches, store, acls } = this;
-    const deliver = (aclId: number, zxid: Zxid) => (connection: ClientConnection, type: number, path: string) => {
-      const readable =
-        this.options.skipAcl || acls.isOpenToAll(aclId, 1) || permits(acls.list(aclId), 1, connection.ids);
-      if (readable) this.sendEvent(connection, type, path, zxid);
-    };
-    const aclOf = (path: string): number => {
+    const { watches, store } = this;
+    const aclOf = (path: string): readonly Acl[] => {
       const node = store.findPath(path);
-      return node === 0 ? -1 : store.aclId(node);
+      return (node === 0 ? undefined : store.acls.get(store.aclId(node))) ?? OPEN_ACL;
     };
+    const emitter =
+      (zxid: Zxid, acl: readonly Acl[], parentAcl: readonly Acl[]): EmitEvent<ClientConnection> =>
+      (connection, type, path) => {
+        const governing = type === EVENT_TYPE.nodeChildrenChanged ? parentAcl : acl;
+        const readable = this.options.skipAcl || permits(governing, PERMISSION.read, connection.ids);
+        if (readable) this.sendEvent(connection, type, path, zxid);
+      };
     return {
-      created: (path, zxid) => {
-        if (watches.size === 0) return;
-        watches.triggerCreated(path, deliver(aclOf(path), zxid), deliver(aclOf(parentOf(path)), zxid));
+      get watching() {
+        return watches.count > 0;
       },
-      deleted: (path, aclId, parentAclId, zxid) => {
-        if (watches.size === 0) return;
-        watches.triggerDeleted(path, deliver(aclId, zxid), deliver(parentAclId, zxid));
+      created: (path, zxid) => {
+        if (watches.count > 0) watches.nodeCreated(path, emitter(zxid, aclOf(path), aclOf(parentPath(path))));
+      },
+      deleted: (path, acl, parentAcl, zxid) => {
+        if (watches.count > 0) watches.nodeDeleted(path, emitter(zxid, acl, parentAcl));
       },
       dataChanged: (path, zxid) => {
-        if (watches.size === 0) return;
-        watches.triggerDataChanged(path, deliver(aclOf(path), zxid));
+        if (watches.count > 0) watches.nodeDataChanged(path, emitter(zxid, aclOf(path), OPEN_ACL));
       },
     };
   }
@@ -586,11 +596,6 @@ export class StandaloneCore {
   private over(bytes: Buffer, start: number, end: number): ByteReader {
     return this.request.over(bytes, start, end);
   }
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash <= 0 ? "/" : path.slice(0, slash);
 }
 
 function resultOfPart({ type, err, path, stat }: PartResult): MultiResult {

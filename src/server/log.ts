@@ -19,5 +19,5 @@ export function createLogger(level: string): Logger {
   const destination = process.stderr.isTTY
     ? { write: (line: string) => void process.stderr.write(readable(line)) }
     : pino.destination({ dest: 2, sync: true });
-  return pino({ level, base: undefined }, destination);
+  return pino({ level, base: null }, destination);
 }

@@ -188,7 +188,7 @@ describe("what no client should send", () => {
     if (zookeeper === undefined || core === undefined) return;
     const bystander = await RawSession.open(clientPort(core));
     for (const bad of CASES) {
-      const [expected, actual] = await Promise.all([
+      const [expected, actual]: string[] = await Promise.all([
         outcome(clientPort(zookeeper), bad),
         outcome(clientPort(core), bad),
       ]);

@@ -1,12 +1,8 @@
 import { ERROR } from "../../jute/errors.js";
-import { PERMISSION } from "../../jute/opcodes.js";
 import type { Acl, Id } from "../../jute/records.js";
 
 /** Schemes whose ids prove who somebody is, so that the pseudo scheme `auth` may stand for them; `ip` does not. */
 const AUTHENTICATING_SCHEMES = new Set(["digest"]);
-
-export const OPEN_ACL: readonly Acl[] = [{ perms: PERMISSION.all, id: { scheme: "world", id: "anyone" } }];
-export const READ_ACL: readonly Acl[] = [{ perms: PERMISSION.read, id: { scheme: "world", id: "anyone" } }];
 
 function ipv4Bits(text: string): number | undefined {
   const parts = text.split(".");

@@ -5,9 +5,10 @@ import { OP } from "../../jute/opcodes.js";
 import { type Acl, STAT_BYTES } from "../../jute/records.js";
 import type { MultiPart, Transaction } from "../log/transactions.js";
 import type { SessionTable } from "../session/session-table.js";
-import type { AclCache } from "../tree/acl-cache.js";
+import { OPEN_ACL } from "../tree/acl-cache.js";
+import { CONTAINER_OWNER, TTL_OWNER } from "../tree/owner.js";
 import { parentPath } from "../tree/paths.js";
-import type { NodeRef, ZnodeStore } from "../tree/store.js";
+import type { ZnodeStore } from "../tree/store.js";
 import type { OutstandingChanges } from "./outstanding-changes.js";
 
 export interface TransactionContext {
@@ -25,12 +26,16 @@ export interface PartResult {
   readonly stat: Buffer | undefined;
 }
 
-/** Told of each change to a znode right after it was made, with the znode's ACL as of before. */
+/** Told of each change to a znode right after it was made; of a deleted one, with the ACLs as they were before. */
 export interface ChangeListener {
+  /** False where nobody would hear of a change, which saves the look-ups. */
+  readonly watching: boolean;
   created(path: string, zxid: Zxid): void;
-  deleted(path: string, aclId: number, parentAclId: number, zxid: Zxid): void;
+  deleted(path: string, acl: readonly Acl[], parentAcl: readonly Acl[], zxid: Zxid): void;
   dataChanged(path: string, zxid: Zxid): void;
 }
+
+const CODE_OF = { applied: ERROR.OK, noNode: ERROR.NONODE, nodeExists: ERROR.NODEEXISTS } as const;
 
 /**
  * Applies committed transactions to the tree and the table of sessions, in zxid order (upstream: DataTree.processTxn).
@@ -38,25 +43,22 @@ export interface ChangeListener {
  */
 export class Applier {
   private readonly store: ZnodeStore;
-  private readonly acls: AclCache;
   private readonly sessions: SessionTable;
   private readonly listener: ChangeListener;
   private readonly changes: OutstandingChanges | undefined;
-  /** The znode that the last transaction wrote; 0 where it wrote none. Valid until the next change. */
-  lastNode: NodeRef = 0;
+  /** The path of the znode that the last transaction wrote. */
+  lastPath = "";
   /** The results of the last multi. */
   lastParts: readonly PartResult[] = [];
 
   /** `changes` is the overlay of a server that prepares transactions itself, to be settled as they are applied. */
   constructor(
     store: ZnodeStore,
-    acls: AclCache,
     sessions: SessionTable,
     listener: ChangeListener,
     changes: OutstandingChanges | undefined,
   ) {
     this.store = store;
-    this.acls = acls;
     this.sessions = sessions;
     this.listener = listener;
     this.changes = changes;
@@ -64,7 +66,6 @@ export class Applier {
 
   /** Returns the error the transaction stands for, 0 for none. A failed multi is 0: its parts tell. */
   apply(transaction: Transaction, context: TransactionContext): number {
-    this.lastNode = 0;
     switch (transaction.type) {
       case OP.error:
         return transaction.err;
@@ -90,11 +91,11 @@ export class Applier {
   private applyPart(part: MultiPart, { zxid, timeMs, sessionId }: TransactionContext): number {
     switch (part.type) {
       case OP.setData: {
-        this.lastNode = this.store.setData(part.path, part.data, part.version, zxid, timeMs);
+        const outcome = this.store.setData(part.path, part.data, part.version, zxid, timeMs);
         this.changes?.settle(part.path, zxid);
-        if (this.lastNode === 0) return ERROR.NONODE;
-        this.listener.dataChanged(part.path, zxid);
-        return ERROR.OK;
+        this.lastPath = part.path;
+        if (outcome === "applied") this.listener.dataChanged(part.path, zxid);
+        return CODE_OF[outcome];
       }
       case OP.create:
       case OP.create2:
@@ -102,7 +103,7 @@ export class Applier {
       case OP.createContainer:
         return this.create(part, CONTAINER_OWNER, zxid, timeMs);
       case OP.createTTL:
-        return this.create(part, BigInt.asIntN(64, (0xffn << 56n) | part.ttl), zxid, timeMs);
+        return this.create(part, TTL_OWNER | part.ttl, zxid, timeMs);
       case OP.delete:
       case OP.deleteContainer:
         return this.remove(part.path, zxid);
@@ -124,55 +125,41 @@ export class Applier {
     zxid: Zxid,
     timeMs: number,
   ): number {
-    const aclId = this.acls.acquire(part.acl);
-    const { path, data, parentCVersion } = part;
-    this.lastNode = this.store.create({
-      path,
-      data,
-      aclId,
-      ephemeralOwner,
-      zxid,
-      timeMs,
-      parentCversion: parentCVersion,
-    });
+    const aclId = this.store.acls.acquire(part.acl);
+    const { path, data, parentCVersion: parentCversion } = part;
+    const outcome = this.store.create({ path, data, aclId, ephemeralOwner, zxid, timeMs, parentCversion });
     this.changes?.settle(path, zxid);
     this.changes?.settle(parentPath(path), zxid);
-    if (this.lastNode === 0) {
-      this.acls.release(aclId);
-      return this.store.findPath(path) === 0 ? ERROR.NONODE : ERROR.NODEEXISTS;
-    }
-    this.listener.created(path, zxid);
-    return ERROR.OK;
+    this.lastPath = path;
+    if (outcome === "applied") this.listener.created(path, zxid);
+    return CODE_OF[outcome];
   }
 
   private remove(path: string, zxid: Zxid): number {
     const { store } = this;
-    const node = store.findPath(path);
     const parent = parentPath(path);
-    const aclId = node === 0 ? -1 : store.aclId(node);
-    const parentNode = store.findPath(parent);
-    const parentAclId = parentNode === 0 ? -1 : store.aclId(parentNode);
-    const removed = store.remove(path, zxid);
+    const acl = this.listener.watching ? this.aclOf(path) : OPEN_ACL;
+    const parentAcl = this.listener.watching ? this.aclOf(parent) : OPEN_ACL;
+    const outcome = store.remove(path, zxid);
     this.changes?.settle(path, zxid);
     this.changes?.settle(parent, zxid);
-    if (!removed) return ERROR.NONODE;
-    this.acls.release(aclId);
-    this.listener.deleted(path, aclId, parentAclId, zxid);
-    return ERROR.OK;
+    if (outcome === "applied") this.listener.deleted(path, acl, parentAcl, zxid);
+    return CODE_OF[outcome];
   }
 
   private setAcl(
     { path, acl, version }: { readonly path: string; readonly acl: readonly Acl[] | null; readonly version: number },
     zxid: Zxid,
   ): number {
-    const node = this.store.findPath(path);
-    if (node === 0) return ERROR.NONODE;
-    const before = this.store.aclId(node);
-    const aclId = this.acls.acquire(acl);
-    this.lastNode = this.store.setAcl(path, aclId, version);
-    this.acls.release(before);
+    const outcome = this.store.setAcl(path, this.store.acls.acquire(acl), version);
     this.changes?.settle(path, zxid);
-    return ERROR.OK;
+    this.lastPath = path;
+    return CODE_OF[outcome];
+  }
+
+  private aclOf(path: string): readonly Acl[] {
+    const node = this.store.findPath(path);
+    return (node === 0 ? undefined : this.store.acls.get(this.store.aclId(node))) ?? OPEN_ACL;
   }
 
   private closeSession(paths: readonly string[], context: TransactionContext): void {
@@ -192,11 +179,9 @@ export class Applier {
   }
 
   private statFor(type: number): Buffer | undefined {
-    if (type === OP.delete || type === OP.check || type === OP.create || this.lastNode === 0) return undefined;
+    if (type === OP.delete || type === OP.check || type === OP.create) return undefined;
     const stat = Buffer.allocUnsafe(STAT_BYTES);
-    this.store.copyStat(this.lastNode, stat, 0);
+    this.store.copyStat(this.store.findPath(this.lastPath), stat, 0);
     return stat;
   }
 }
-
-const CONTAINER_OWNER = -(2n ** 63n);

@@ -1,9 +1,10 @@
 import type { Zxid } from "../../base/zxid.js";
 import type { Acl } from "../../jute/records.js";
-import type { AclCache } from "../tree/acl-cache.js";
 import { nodeDigest } from "../tree/digest.js";
 import type { ZnodeStore } from "../tree/store.js";
 import { NodeState } from "./node-state.js";
+
+const NOBODY: readonly Acl[] = [{ perms: 0, id: { scheme: "world", id: "anyone" } }];
 
 /**
  * The tree as it will be once everything proposed is applied: the store, overlaid with what the transactions in flight
@@ -15,14 +16,16 @@ export class OutstandingChanges {
   /** What `put` replaced since `begin`, newest last, so that a failing multi leaves no trace. */
   private undo: { readonly path: string; readonly before: NodeState | undefined }[] | undefined;
   private readonly store: ZnodeStore;
-  private readonly acls: AclCache;
   /** The digest of the tree with every outstanding change, as two unsigned words. */
   digestHigh: number;
   digestLow: number;
 
-  constructor(store: ZnodeStore, acls: AclCache) {
+  /** What all writes so far may take of the store's memory, and how much of that was for writes applied since. */
+  proposedCostBytes = 0;
+  appliedCostBytes = 0;
+
+  constructor(store: ZnodeStore) {
     this.store = store;
-    this.acls = acls;
     this.digestHigh = store.digestHigh;
     this.digestLow = store.digestLow;
   }
@@ -30,6 +33,10 @@ export class OutstandingChanges {
   /** How many znodes have a change in flight. */
   get size(): number {
     return this.changes.size;
+  }
+
+  get outstandingCostBytes(): number {
+    return this.proposedCostBytes - this.appliedCostBytes;
   }
 
   /** The state of an existing znode; undefined where there is none or a change in flight deletes it. Not to be changed. */
@@ -57,8 +64,9 @@ export class OutstandingChanges {
     return state;
   }
 
+  /** An id that is not known permits nobody anything (upstream: an unknown ACL in a damaged snapshot). */
   aclOf(state: NodeState): readonly Acl[] {
-    return state.acl ?? this.acls.list(state.aclId);
+    return state.acl ?? this.store.acls.get(state.aclId) ?? NOBODY;
   }
 
   /** Records what a transaction makes of a znode and moves the digest along. */
@@ -101,10 +109,6 @@ export class OutstandingChanges {
   /** Every change in flight: for a closing session, whose ephemerals may not have been applied yet. */
   all(): Iterable<NodeState> {
     return this.changes.values();
-  }
-
-  pending(path: string): NodeState | undefined {
-    return this.changes.get(path);
   }
 
   private addDigest(delta: number): void {

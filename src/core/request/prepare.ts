@@ -1,13 +1,11 @@
 import type { ByteReader } from "../../base/bytes.js";
 import { MalformedBytesError } from "../../base/bytes.js";
-import { crc32 } from "../../base/checksum.js";
 import type { Zxid } from "../../base/zxid.js";
 import { ERROR } from "../../jute/errors.js";
 import { MultiWriteRequest } from "../../jute/multi.js";
 import { CREATE_MODE, OP, PERMISSION } from "../../jute/opcodes.js";
 import {
   type Acl,
-  CheckVersionRequest,
   CreateRequest,
   CreateTTLRequest,
   DeleteRequest,
@@ -16,19 +14,24 @@ import {
   SetDataRequest,
 } from "../../jute/records.js";
 import type { MultiPart, Transaction } from "../log/transactions.js";
-import type { AclCache } from "../tree/acl-cache.js";
-import { isValidPath, parentPath } from "../tree/paths.js";
-import type { ZnodeStore } from "../tree/store.js";
+import { contentCrc } from "../tree/digest.js";
+import { CONTAINER_OWNER, ownerKind, TTL_MS_MAX, TTL_OWNER } from "../tree/owner.js";
+import {
+  CONFIG_PATH,
+  isValidPath,
+  parentPath,
+  QUOTA_PATH,
+  ROOT_PATH,
+  SYSTEM_PATH,
+  sequenceSuffix,
+} from "../tree/paths.js";
+import { ZnodeStore } from "../tree/store.js";
 import { effectiveAcl, isSuper, permits } from "./access.js";
 import { NodeState } from "./node-state.js";
 import type { OutstandingChanges } from "./outstanding-changes.js";
 import { RequestError, refuse } from "./request-error.js";
 
-const CONTAINER_OWNER = -(2n ** 63n);
-const TTL_MAX_MS = 2n ** 40n - 1n;
-/** An owner with all ones in the top byte carries a TTL in its low 40 bits. */
-const TTL_OWNER_BITS = 0xffn << 56n;
-const NOT_DELETABLE = new Set(["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]);
+const NOT_DELETABLE: ReadonlySet<string> = new Set([ROOT_PATH, SYSTEM_PATH, QUOTA_PATH, CONFIG_PATH]);
 
 /** A write as it reaches the one who decides on it: the leader, or the only server. */
 export interface WriteRequest {
@@ -52,11 +55,6 @@ interface CreateArguments {
   readonly ttl: bigint;
 }
 
-/** Java's `%010d`: the sign counts among the ten places, and a longer number is not cut. */
-export function sequenceSuffix(cversion: number): string {
-  return cversion < 0 ? `-${String(-cversion).padStart(9, "0")}` : String(cversion).padStart(10, "0");
-}
-
 function checkVersion(asked: number, current: number): void {
   if (asked !== -1 && asked !== current) refuse(ERROR.BADVERSION);
 }
@@ -68,13 +66,11 @@ function checkVersion(asked: number, current: number): void {
  */
 export class Preparer {
   private readonly store: ZnodeStore;
-  private readonly acls: AclCache;
   private readonly changes: OutstandingChanges;
   private readonly options: PrepareOptions;
 
-  constructor(store: ZnodeStore, acls: AclCache, changes: OutstandingChanges, options: PrepareOptions) {
+  constructor(store: ZnodeStore, changes: OutstandingChanges, options: PrepareOptions) {
     this.store = store;
-    this.acls = acls;
     this.changes = changes;
     this.options = options;
   }
@@ -137,6 +133,7 @@ export class Preparer {
     const before = this.changes.find(path) ?? refuse(ERROR.NONODE);
     this.checkAccess(before, PERMISSION.write, ids);
     checkVersion(version, before.version);
+    this.makeRoom(path, data);
     const after = before.changedBy(zxid);
     after.version = (before.version + 1) | 0;
     after.mzxid = zxid;
@@ -170,7 +167,7 @@ export class Preparer {
     this.checkPath(path);
     if (this.changes.find(path) !== undefined) refuse(ERROR.NODEEXISTS);
     if (this.isPlainEphemeral(parent.ephemeralOwner)) refuse(ERROR.NOCHILDRENFOREPHEMERALS);
-    if (!this.store.canHold(path.length * 3 + (data?.length ?? 0))) refuse(ERROR.SYSTEMERROR);
+    this.makeRoom(path, data);
 
     const grown = parent.changedBy(zxid);
     grown.cversion = (parent.cversion + 1) | 0;
@@ -204,16 +201,18 @@ export class Preparer {
       case CREATE_MODE.persistentWithTTL:
       case CREATE_MODE.persistentSequentialWithTTL:
         if (!this.options.extendedTypesEnabled) refuse(ERROR.UNIMPLEMENTED);
-        if (op !== OP.createTTL || ttl <= 0n || ttl > TTL_MAX_MS) refuse(ERROR.BADARGUMENTS);
-        return BigInt.asIntN(64, TTL_OWNER_BITS | ttl);
+        if (op !== OP.createTTL || ttl <= 0n || ttl > TTL_MS_MAX) refuse(ERROR.BADARGUMENTS);
+        return TTL_OWNER | ttl;
       default:
         return refuse(ERROR.BADARGUMENTS);
     }
   }
 
   private isPlainEphemeral(owner: bigint): boolean {
-    if (owner === 0n || owner === CONTAINER_OWNER) return false;
-    return !(this.options.extendedTypesEnabled && BigInt.asUintN(64, owner) >> 56n === 0xffn);
+    if (owner === 0n) return false;
+    const high = Number(BigInt.asIntN(32, owner >> 32n));
+    const low = Number(BigInt.asIntN(32, owner));
+    return ownerKind(high, low, this.options.extendedTypesEnabled) === "ephemeral";
   }
 
   private remove(
@@ -325,13 +324,23 @@ export class Preparer {
     this.changes.put(gone, node.digest);
   }
 
+  /** What is accepted must be applied, so the memory for it is set aside here. */
+  private makeRoom(path: string, data: Uint8Array | null): void {
+    const pathBytes = Buffer.byteLength(path);
+    const dataBytes = data?.length ?? 0;
+    if (!ZnodeStore.fits(pathBytes, dataBytes)) refuse(ERROR.BADARGUMENTS);
+    const costBytes = ZnodeStore.writeCostBytes(pathBytes, dataBytes);
+    if (!this.store.canHold(this.changes.outstandingCostBytes + costBytes)) refuse(ERROR.SYSTEMERROR);
+    this.changes.proposedCostBytes += costBytes;
+  }
+
   private checkPath(path: string): void {
     if (!isValidPath(path)) refuse(ERROR.BADARGUMENTS);
   }
 
   private checkAccess(state: NodeState, permission: number, ids: readonly Id[]): void {
     if (this.options.skipAcl) return;
-    if (state.acl === undefined && this.acls.isOpenToAll(state.aclId, permission)) return;
+    if (state.acl === undefined && this.store.acls.isOpenToAll(state.aclId, permission)) return;
     if (isSuper(ids) || permits(this.changes.aclOf(state), permission, ids)) return;
     refuse(ERROR.NOAUTH);
   }
@@ -340,11 +349,4 @@ export class Preparer {
 function setContent(state: NodeState, data: Uint8Array | null): void {
   state.dataLength = data === null ? -1 : data.length;
   state.contentCrc = contentCrc(state.path, data);
-}
-
-/** The root is digested under the empty path (upstream: DigestCalculator). */
-function contentCrc(path: string, data: Uint8Array | null): number {
-  const name = Buffer.from(path === "/" ? "" : path, "utf8");
-  const crc = crc32(name, 0, name.length);
-  return data === null ? crc : crc32(data, 0, data.length, crc);
 }

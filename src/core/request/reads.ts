@@ -3,6 +3,7 @@ import { ERROR } from "../../jute/errors.js";
 import { MultiReadRequest, MultiResponse, type MultiResult } from "../../jute/multi.js";
 import { EVENT_TYPE, OP, PERMISSION, WATCH_MODE } from "../../jute/opcodes.js";
 import {
+  type Acl,
   AddWatchRequest,
   CheckWatchesRequest,
   GetACLResponse,
@@ -18,9 +19,8 @@ import {
   Stat,
   WhoAmIResponse,
 } from "../../jute/records.js";
-import type { AclCache } from "../tree/acl-cache.js";
 import type { NodeRef, ZnodeStore } from "../tree/store.js";
-import type { WatchTables } from "../tree/watches.js";
+import { WATCHER_TYPE, type WatcherType, type WatchTables } from "../tree/watches.js";
 import { maskDigests, permits } from "./access.js";
 import type { ClientConnection } from "./client-connection.js";
 import { refuse } from "./request-error.js";
@@ -39,20 +39,12 @@ export interface ReadOptions {
  */
 export class Reads {
   private readonly store: ZnodeStore;
-  private readonly acls: AclCache;
   private readonly watches: WatchTables<ClientConnection>;
   private readonly options: ReadOptions;
   private readonly sendEvent: EventSink;
 
-  constructor(
-    store: ZnodeStore,
-    acls: AclCache,
-    watches: WatchTables<ClientConnection>,
-    options: ReadOptions,
-    sendEvent: EventSink,
-  ) {
+  constructor(store: ZnodeStore, watches: WatchTables<ClientConnection>, options: ReadOptions, sendEvent: EventSink) {
     this.store = store;
-    this.acls = acls;
     this.watches = watches;
     this.options = options;
     this.sendEvent = sendEvent;
@@ -112,7 +104,7 @@ export class Reads {
     const node = this.store.find(body.bytes, start, start + Math.max(length, 0));
     if (node === 0) refuse(ERROR.NONODE);
     this.checkAccess(node, PERMISSION.read, connection.ids);
-    if (watch) this.watches.addData(connection, body.bytes.toString("utf8", start, start + length), "standard");
+    if (watch) this.watches.addData(connection, body.bytes.toString("utf8", start, start + length));
     const at = output.reserve(this.store.dataReplyBytes(node));
     this.store.copyDataReply(node, output.bytes, at);
   }
@@ -122,7 +114,7 @@ export class Reads {
     if (path.includes("\0")) refuse(ERROR.BADARGUMENTS);
     const node = this.store.findPath(path);
     if (node !== 0) this.checkAccess(node, PERMISSION.read, connection.ids);
-    if (watch) this.watches.addData(connection, path, "standard");
+    if (watch) this.watches.addData(connection, path);
     if (node === 0) refuse(ERROR.NONODE);
     this.writeStat(node, output);
   }
@@ -130,7 +122,7 @@ export class Reads {
   private getChildren(connection: ClientConnection, body: ByteReader, output: ByteWriter, withStat: boolean): void {
     const { path, watch } = PathWatchRequest.read(body);
     const node = this.findReadable(path, connection.ids);
-    if (watch) this.watches.addChild(connection, path, "standard");
+    if (watch) this.watches.addChild(connection, path);
     this.store.writeChildren(node, output);
     if (withStat) this.writeStat(node, output);
   }
@@ -139,7 +131,7 @@ export class Reads {
     const { path } = PathRequest.read(body);
     const node = this.find(path);
     this.checkAccess(node, PERMISSION.read | PERMISSION.admin, connection.ids);
-    const acl = this.acls.list(this.store.aclId(node));
+    const acl = this.aclOf(node);
     const whole = this.options.skipAcl || permits(acl, PERMISSION.admin, connection.ids);
     GetACLResponse.write(output, { acl: whole ? acl : maskDigests(acl), stat: this.stat(node) });
   }
@@ -152,10 +144,10 @@ export class Reads {
         return { type: OP.error, response: { err: ERROR.NOAUTH } };
       }
       if (type === OP.getData) {
-        if (watch) this.watches.addData(connection, path, "standard");
+        if (watch) this.watches.addData(connection, path);
         return { type, response: { data: this.store.data(node), stat: this.stat(node) } };
       }
-      if (watch) this.watches.addChild(connection, path, "standard");
+      if (watch) this.watches.addChild(connection, path);
       return { type, response: { children: this.store.children(node) } };
     });
     MultiResponse.write(output, results);
@@ -175,32 +167,33 @@ export class Reads {
       const node = store.findPath(path);
       if (node === 0) this.sendEvent(connection, EVENT_TYPE.nodeDeleted, path);
       else if (store.mzxid(node) > asked.relativeZxid) this.sendEvent(connection, EVENT_TYPE.nodeDataChanged, path);
-      else watches.addData(connection, path, "standard");
+      else watches.addData(connection, path);
     }
     for (const path of asked.existWatches) {
       if (store.findPath(path) !== 0) this.sendEvent(connection, EVENT_TYPE.nodeCreated, path);
-      else watches.addData(connection, path, "standard");
+      else watches.addData(connection, path);
     }
     for (const path of asked.childWatches) {
       const node = store.findPath(path);
       if (node === 0) this.sendEvent(connection, EVENT_TYPE.nodeDeleted, path);
       else if (store.pzxid(node) > asked.relativeZxid) this.sendEvent(connection, EVENT_TYPE.nodeChildrenChanged, path);
-      else watches.addChild(connection, path, "standard");
+      else watches.addChild(connection, path);
     }
-    for (const path of asked.persistentWatches) watches.addPersistent(connection, path);
-    for (const path of asked.persistentRecursiveWatches) watches.addPersistentRecursive(connection, path);
+    for (const path of asked.persistentWatches) watches.add(connection, path, "persistent");
+    for (const path of asked.persistentRecursiveWatches) watches.add(connection, path, "persistentRecursive");
   }
 
   private addWatch(connection: ClientConnection, body: ByteReader, output: ByteWriter): void {
     const { path, mode } = AddWatchRequest.read(body);
-    if (mode === WATCH_MODE.persistent) this.watches.addPersistent(connection, path);
-    else if (mode === WATCH_MODE.persistentRecursive) this.watches.addPersistentRecursive(connection, path);
+    if (mode === WATCH_MODE.persistent) this.watches.add(connection, path, "persistent");
+    else if (mode === WATCH_MODE.persistentRecursive) this.watches.add(connection, path, "persistentRecursive");
     else refuse(ERROR.MARSHALLINGERROR);
     output.int32(ERROR.OK);
   }
 
   private matchWatches(connection: ClientConnection, body: ByteReader, remove: boolean): void {
     const { path, type } = CheckWatchesRequest.read(body);
+    if (!isWatcherType(type)) refuse(ERROR.MARSHALLINGERROR);
     const found = remove ? this.watches.remove(connection, path, type) : this.watches.check(connection, path, type);
     if (!found) refuse(ERROR.NOWATCHER);
   }
@@ -238,12 +231,13 @@ export class Reads {
   }
 
   private permitted(node: NodeRef, permission: number, ids: readonly Id[]): boolean {
-    const aclId = this.store.aclId(node);
     return (
-      this.acls.isOpenToAll(aclId, permission) ||
-      this.options.skipAcl ||
-      permits(this.acls.list(aclId), permission, ids)
+      this.store.isOpenToAll(node, permission) || this.options.skipAcl || permits(this.aclOf(node), permission, ids)
     );
+  }
+
+  private aclOf(node: NodeRef): readonly Acl[] {
+    return this.store.acls.get(this.store.aclId(node)) ?? [];
   }
 
   private checkAccess(node: NodeRef, permission: number, ids: readonly Id[]): void {
@@ -260,6 +254,10 @@ export class Reads {
     this.store.copyStat(node, bytes, 0);
     return Stat.read(new ByteReader(bytes));
   }
+}
+
+function isWatcherType(type: number): type is WatcherType {
+  return Object.values(WATCHER_TYPE).includes(type as WatcherType);
 }
 
 const READ_OPS: ReadonlySet<number> = new Set([

@@ -1,9 +1,7 @@
 import { assert } from "../../base/assert.js";
-import type { ByteReader, ByteWriter } from "../../base/bytes.js";
 import { MalformedBytesError } from "../../base/bytes.js";
-import { nullableVector, record, safeLong, vector } from "../../jute/codec.js";
 import { PERMISSION } from "../../jute/opcodes.js";
-import { Acl } from "../../jute/records.js";
+import type { Acl } from "../../jute/records.js";
 
 /** The id of the ACL that lets everyone do everything without being listed: that of a null list and of built-in nodes. */
 export const OPEN_ACL_ID = -1;
@@ -21,8 +19,6 @@ interface Entry {
   readonly openPermissions: number;
   usages: number;
 }
-
-const Entries = vector(record({ id: safeLong, list: nullableVector(Acl) }));
 
 /**
  * Lists of ACL entries under small numbers, since most nodes share a few. Counts how many nodes use each (upstream:
@@ -82,25 +78,15 @@ export class AclCache {
     return (this.openPermissions(id) & permission) !== 0;
   }
 
-  /** Writes the part of a snapshot: a count, then `(long id, vector<ACL>)` each. */
-  write(writer: ByteWriter): void {
-    Entries.write(
-      writer,
-      Array.from(this.entries, ([id, entry]) => ({ id, list: entry.list })),
-    );
+  /** Every list with its id, as a snapshot holds them. */
+  *lists(): Generator<[id: number, list: readonly Acl[]]> {
+    for (const [id, { list }] of this.entries) yield [id, list];
   }
 
-  /** Reads that part in place of what is here, with no usages; add one per node, then `purgeUnused`. */
-  read(reader: ByteReader): void {
-    this.entries.clear();
-    this.ids.clear();
-    this.lastId = 0;
-    for (const { id, list } of Entries.read(reader)) {
-      if (id < 1 || id > ACL_ID_MAX || list === null) {
-        throw new MalformedBytesError(`no ACL list can have the id ${id}${list === null ? " and be null" : ""}`);
-      }
-      this.add(id, list, keyOf(list));
-    }
+  /** Takes a list from a snapshot, without usages; each node that is loaded adds its own, and `purgeUnused` ends it. */
+  load(id: number, list: readonly Acl[]): void {
+    if (id < 1 || id > ACL_ID_MAX) throw new MalformedBytesError(`no ACL list can have the id ${id}`);
+    this.add(id, list, keyOf(list));
   }
 
   purgeUnused(): void {

@@ -2,6 +2,7 @@
 export const CONTAINER_OWNER = -(2n ** 63n);
 /** A TTL node's owner has this top byte, 0 in the next two, and the TTL in milliseconds in the low five. */
 export const TTL_OWNER = -(2n ** 56n);
+export const TTL_MS_MAX = 2 ** 40 - 1;
 
 export type OwnerKind = "persistent" | "ephemeral" | "container" | "ttl";
 

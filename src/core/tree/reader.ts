@@ -363,6 +363,11 @@ export class ZnodeReader {
     return ownerKind(this.field(node, RECORD.ownerHigh), this.field(node, RECORD.ownerLow), this.extendedTypes);
   }
 
+  /** Of a TTL node. */
+  ttlMs(node: NodeRef): number {
+    return (this.field(node, RECORD.ownerHigh) & 0xff) * WORD + (this.field(node, RECORD.ownerLow) >>> 0);
+  }
+
   isEphemeral(node: NodeRef): boolean {
     return this.ownerKind(node) === "ephemeral";
   }
@@ -370,6 +375,11 @@ export class ZnodeReader {
   /** The node's part in the digest of the tree, an unsigned 32-bit integer; 0 below /zookeeper/. */
   digest(node: NodeRef): number {
     return this.field(node, RECORD.digest) >>> 0;
+  }
+
+  /** The CRC-32 of path and data, from which the digest goes on over the Stat; 0 below /zookeeper/. */
+  contentCrc(node: NodeRef): number {
+    return this.field(node, RECORD.digestPrefix) >>> 0;
   }
 
   statPersisted(node: NodeRef): StatPersisted {
@@ -467,6 +477,23 @@ export class ZnodeReader {
       frame.offset = start + frame.names.readInt32LE(frame.offset);
       path = `${frame.path}/${frame.names.toString("utf8", start, frame.offset)}`;
     }
+  }
+
+  /** How many nodes there are below this one, at any depth. Looks at each of them. */
+  countDescendants(node: NodeRef): number {
+    let count = 0;
+    const open = [{ path: this.path(node), node }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { path } = next;
+      if (next.node === 0 || this.numChildren(next.node) === 0) continue;
+      const base = path === "/" ? "" : path;
+      for (const name of this.children(next.node)) {
+        count++;
+        const child = `${base}/${name}`;
+        open.push({ path: child, node: this.findPath(child) });
+      }
+    }
+    return count;
   }
 
   private packedNames(node: NodeRef): Buffer {

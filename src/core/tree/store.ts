@@ -112,6 +112,7 @@ export class ZnodeStore extends ZnodeReader {
   /** The first link of each session's ephemerals. */
   private readonly ephemeralHeads = new Map<bigint, Reference>();
   private ephemerals = 0;
+  private readonly reapable = new Set<string>();
   private dataBytesSum = 0;
   private digestHighWord = 0;
   private digestLowWord = 0;
@@ -378,6 +379,11 @@ export class ZnodeStore extends ZnodeReader {
     return paths;
   }
 
+  /** The paths of all container and TTL nodes. */
+  containersAndTtls(): Iterable<string> {
+    return this.reapable;
+  }
+
   sessionsWithEphemerals(): IterableIterator<bigint> {
     return this.ephemeralHeads.keys();
   }
@@ -633,13 +639,17 @@ export class ZnodeStore extends ZnodeReader {
     }
     this.table.insert(entry, hash, record);
     this.addDigest(record);
-    if (this.isEphemeral(record)) this.listEphemeral(record, link);
+    const kind = this.ownerKind(record);
+    if (kind === "ephemeral") this.listEphemeral(record, link);
+    else if (kind !== "persistent") this.reapable.add(this.path(record));
   }
 
   /** Takes a node without children out of sight. Its place among its siblings stays while readers may see it there. */
   private detach(node: NodeRef, hash: number): void {
     const link = this.words[node * WORDS_PER_UNIT + RECORD.link] as number;
-    if (this.isEphemeral(node)) this.unlistEphemeral(node, link);
+    const kind = this.ownerKind(node);
+    if (kind === "ephemeral") this.unlistEphemeral(node, link);
+    else if (kind !== "persistent") this.reapable.delete(this.path(node));
     Atomics.store(this.words, link * WORDS_PER_UNIT + LINK.died, this.nextSequence() | 0);
     this.table.remove(hash, node);
     this.subtractDigest(node);

@@ -44,7 +44,7 @@ export function collectMetrics(view: ServerView): readonly Metric[] {
   add("gauge", "num_alive_connections", core.connections.size, "open client connections");
   add("gauge", "outstanding_requests", core.outstandingCount, "writes accepted and not answered yet");
   add("gauge", "znode_count", store.nodeCount, "znodes in the tree");
-  add("gauge", "watch_count", core.watches.size, "watches set");
+  add("gauge", "watch_count", core.watches.count, "watches set");
   add("gauge", "ephemerals_count", store.ephemeralsCount, "ephemeral znodes");
   add("gauge", "approximate_data_size", store.approximateDataBytes, "bytes of paths and data");
   add("gauge", "open_file_descriptor_count", openFileDescriptors(), "open file descriptors");

@@ -189,7 +189,7 @@ const WORDS: Readonly<Record<string, Word>> = {
       `logdir_size: ${folderBytes(`${configuration.dataLogDir}/version-2`)}`,
     ]),
   wchs: ({ core }) => {
-    const { connections, paths, watches } = core.watches.summary();
+    const { connections, paths, watches } = core.watches.summary;
     return `${connections} connections watching ${paths} paths\nTotal watches:${watches}\n`;
   },
   wchp: ({ core }) => grouped([...core.watches.byPath()].map(([path, holders]) => [path, [...holders].map(holder)])),
