@@ -46,13 +46,15 @@ export interface Append {
   readonly appendZxid: Zxid;
 }
 
-/** A transaction that is on its way to the disk, or a request that waits for those before it. */
+/** A transaction that is on its way to the disk, or a request without one that waits for those before it. */
 interface Proposal {
   readonly zxid: Zxid;
   readonly timeMs: number;
   readonly sessionId: bigint;
-  /** Undefined for a sync, which changes nothing. */
+  /** Undefined for what changes nothing: a sync, a request that could not be decoded. */
   readonly transaction: Transaction | undefined;
+  /** The answer to what has no transaction. */
+  readonly err: number;
   /** Who is to be answered; undefined where the server itself proposed. */
   readonly connection: ClientConnection | undefined;
   readonly xid: number;
@@ -197,6 +199,7 @@ export class StandaloneCore {
     body.write(path, 4);
     const request = { sessionId: 0n, op: OP.deleteContainer, body: new ByteReader(body), ids: [] };
     const transaction = this.preparer.prepare(request, this.proposedZxid + 1, this.wallMs);
+    assert(transaction !== undefined, "the server's own requests can be decoded");
     this.propose(transaction, undefined, 0n, 0, OP.deleteContainer);
   }
 
@@ -290,20 +293,27 @@ export class StandaloneCore {
     const request = { sessionId: connection.sessionId, op, body: this.over(body, 0, body.length), ids: connection.ids };
     const transaction = this.preparer.prepare(request, zxid, this.wallMs);
     connection.queue.push({ xid, op, body: undefined, receivedMs: this.nowMs });
-    this.propose(transaction, connection, connection.sessionId, xid, op);
+    if (transaction === undefined) this.awaitTurn(connection, xid, op, ERROR.MARSHALLINGERROR);
+    else this.propose(transaction, connection, connection.sessionId, xid, op);
   }
 
   /** Answered once every write accepted before it is applied. */
   private acceptSync(connection: ClientConnection, xid: number, body: Buffer): void {
     connection.queue.push({ xid, op: OP.sync, body, receivedMs: this.nowMs });
+    this.awaitTurn(connection, xid, OP.sync, ERROR.OK);
+  }
+
+  /** For what takes no zxid: it is answered with `err` once every write accepted before it is. */
+  private awaitTurn(connection: ClientConnection, xid: number, op: number, err: number): void {
     const proposal: Proposal = {
       zxid: this.proposedZxid,
       timeMs: this.wallMs,
       sessionId: connection.sessionId,
       transaction: undefined,
+      err,
       connection,
       xid,
-      op: OP.sync,
+      op,
       receivedMs: this.nowMs,
       costBytes: this.changes.proposedCostBytes,
     };
@@ -348,6 +358,7 @@ export class StandaloneCore {
       timeMs: this.wallMs,
       sessionId,
       transaction,
+      err: ERROR.OK,
       connection,
       xid,
       op,
@@ -358,7 +369,7 @@ export class StandaloneCore {
 
   private commit(proposal: Proposal): void {
     const { transaction, connection } = proposal;
-    const err = transaction === undefined ? ERROR.OK : this.applier.apply(transaction, proposal);
+    const err = transaction === undefined ? proposal.err : this.applier.apply(transaction, proposal);
     this.appliedZxid = proposal.zxid;
     this.changes.appliedCostBytes = proposal.costBytes;
     if (transaction?.type === OP.createSession) this.sessions.add(proposal.sessionId, transaction.timeOut, this.nowMs);

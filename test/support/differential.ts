@@ -218,6 +218,8 @@ function normalize(value: unknown, sessionNumbers: ReadonlyMap<bigint, number>):
       if ((key === "ctime" || key === "mtime") && item !== 0) return [key, "time"];
       if (key === "ephemeralOwner" && item === 0n) return [key, 0];
       if (key === "children" || key === "ephemerals") return [key, [...(item as string[])].sort()];
+      // A hash set upstream, so in no order.
+      if (key === "clientInfo") return [key, (item as object[]).map((info) => JSON.stringify(info)).sort()];
       return [key, normalize(item, sessionNumbers)];
     }),
   );

@@ -31,6 +31,7 @@ import { NodeState } from "./node-state.js";
 import type { OutstandingChanges } from "./outstanding-changes.js";
 import { RequestError, refuse } from "./request-error.js";
 
+const CREATE_FLAGS: ReadonlySet<number> = new Set(Object.values(CREATE_MODE));
 const NOT_DELETABLE: ReadonlySet<string> = new Set([ROOT_PATH, SYSTEM_PATH, QUOTA_PATH, CONFIG_PATH]);
 
 /** A write as it reaches the one who decides on it: the leader, or the only server. */
@@ -75,13 +76,16 @@ export class Preparer {
     this.options = options;
   }
 
-  /** `data` in the result is a view of the request's bytes. */
-  prepare(request: WriteRequest, zxid: Zxid, timeMs: number): Transaction {
+  /**
+   * `data` in the result is a view of the request's bytes. Undefined where the request cannot be decoded: it takes no
+   * zxid and is answered with MARSHALLINGERROR.
+   */
+  prepare(request: WriteRequest, zxid: Zxid, timeMs: number): Transaction | undefined {
     try {
       return this.decide(request, zxid, timeMs);
     } catch (error) {
       if (error instanceof RequestError) return { type: OP.error, err: error.code };
-      if (error instanceof MalformedBytesError) return { type: OP.error, err: ERROR.MARSHALLINGERROR };
+      if (error instanceof MalformedBytesError) return undefined;
       throw error;
     }
   }
@@ -220,7 +224,7 @@ export class Preparer {
     ids: readonly Id[],
     zxid: Zxid,
   ): Transaction & MultiPart {
-    if (!path.startsWith("/") || NOT_DELETABLE.has(path)) refuse(ERROR.BADARGUMENTS);
+    if (!path.includes("/") || path.includes("\0") || NOT_DELETABLE.has(path)) refuse(ERROR.BADARGUMENTS);
     const parent = this.changes.find(parentPath(path)) ?? refuse(ERROR.NONODE);
     this.checkAccess(parent, PERMISSION.delete, ids);
     const node = this.changes.find(path) ?? refuse(ERROR.NONODE);
@@ -268,7 +272,8 @@ export class Preparer {
 
   /** All or nothing: the first refusal takes back what the earlier parts would have changed. */
   private multi(body: ByteReader, sessionId: bigint, ids: readonly Id[], zxid: Zxid, timeMs: number): Transaction {
-    const operations = MultiWriteRequest.read(body);
+    const operations = decodeMulti(body);
+    if (operations === "malformed") return { type: OP.error, err: ERROR.MARSHALLINGERROR };
     const parts: MultiPart[] = [];
     let failed = false;
     this.changes.begin();
@@ -344,6 +349,26 @@ export class Preparer {
     if (isSuper(ids) || permits(this.changes.aclOf(state), permission, ids)) return;
     refuse(ERROR.NOAUTH);
   }
+}
+
+/**
+ * Upstream gives a multi a zxid before it finds it malformed, unlike any other request; only a create without an ACL list
+ * fails too early for that.
+ */
+function decodeMulti(body: ByteReader): ReturnType<typeof MultiWriteRequest.read> | "malformed" {
+  let operations: ReturnType<typeof MultiWriteRequest.read>;
+  try {
+    operations = MultiWriteRequest.read(body);
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return "malformed";
+    throw error;
+  }
+  for (const { type, request } of operations) {
+    if (type === OP.delete || type === OP.setData || type === OP.check) continue;
+    if (!CREATE_FLAGS.has(request.flags)) return "malformed";
+    if (request.acl === null) throw new MalformedBytesError("a create in a multi without an ACL list");
+  }
+  return operations;
 }
 
 function setContent(state: NodeState, data: Uint8Array | null): void {
