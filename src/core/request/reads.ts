@@ -136,18 +136,17 @@ export class Reads {
     GetACLResponse.write(output, { acl: whole ? acl : maskDigests(acl), stat: this.stat(node) });
   }
 
+  /** Each read has a result of its own. The watch flags count for nothing, as upstream drops them when it decodes. */
   private multiRead(connection: ClientConnection, body: ByteReader, output: ByteWriter): void {
-    const results = MultiReadRequest.read(body).map(({ type, request: { path, watch } }): MultiResult => {
+    const results = MultiReadRequest.read(body).map(({ type, request: { path } }): MultiResult => {
       const node = this.store.findPath(path);
       if (node === 0) return { type: OP.error, response: { err: ERROR.NONODE } };
       if (!this.permitted(node, PERMISSION.read, connection.ids)) {
         return { type: OP.error, response: { err: ERROR.NOAUTH } };
       }
       if (type === OP.getData) {
-        if (watch) this.watches.addData(connection, path);
         return { type, response: { data: this.store.data(node), stat: this.stat(node) } };
       }
-      if (watch) this.watches.addChild(connection, path);
       return { type, response: { children: this.store.children(node) } };
     });
     MultiResponse.write(output, results);
