@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { AssertionError } from "../../../src/base/assert.js";
 import { ByteReader, ByteWriter } from "../../../src/base/bytes.js";
 import { createFreshTree } from "../../../src/core/tree/fresh.js";
-import { PATH_BYTES_MAX } from "../../../src/core/tree/layout.js";
+import { hashPath } from "../../../src/core/tree/hash.js";
+import { bucketOf, HEADER, PAGE_BYTES, PATH_BYTES_MAX, SEGMENT_BUCKETS } from "../../../src/core/tree/layout.js";
 import { CONTAINER_OWNER, TTL_OWNER } from "../../../src/core/tree/owner.js";
 import { ArenaFullError, ZnodeReader, ZnodeStore } from "../../../src/core/tree/store.js";
 import { ustring, vector } from "../../../src/jute/codec.js";
@@ -261,6 +262,7 @@ test("memory goes from small nodes to large ones and back", () => {
 test("a full arena is a clear error that leaves the tree as it was, and is mended by deleting", () => {
   for (const dataBytes of [0, 2_000, 100_000]) {
     const store = emptyStore(2 ** 20);
+    const freeAtFirst = store.freeBytes;
     let count = 0;
     const fill = (): void => {
       for (;;) create(store, `/n${count++}`, Buffer.alloc(dataBytes, count));
@@ -274,7 +276,73 @@ test("a full arena is a clear error that leaves the tree as it was, and is mende
     assert.equal(store.findPath(`/n${count}`), 0);
     assert.equal(store.children(refOf(store, "/")).length, count);
     for (let index = 0; index < count; index++) assert.equal(store.remove(`/n${index}`, 2), "applied");
+    store.canHold(Number.MAX_SAFE_INTEGER);
+    store.canHold(Number.MAX_SAFE_INTEGER);
+    const segments = store.bucketCount / SEGMENT_BUCKETS;
+    assert.ok(store.freeBytes >= freeAtFirst - segments * PAGE_BYTES, "failed changes gave back what they had");
     create(store, "/again", Buffer.alloc(dataBytes));
+  }
+});
+
+test("one write that canHold agreed to needs no luck with half-used pages", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(2_048), { minLength: 1_500, maxLength: 1_500 }), (sizes) => {
+      const store = emptyStore(2 ** 21);
+      const parent = `/${"p".repeat(20)}`;
+      create(store, parent, Buffer.alloc(2_048));
+      let refused = false;
+      for (const [index, bytes] of sizes.entries()) {
+        const path = `${parent}/${index}`;
+        refused = !store.canHold(ZnodeStore.writeCostBytes(path.length, bytes));
+        if (refused) break;
+        create(store, path, Buffer.alloc(bytes));
+      }
+      assert.ok(refused, "the arena was meant to fill up");
+    }),
+    { numRuns: 10 },
+  );
+});
+
+test("a look-up that a split overtakes looks again", (context) => {
+  const seed = 77;
+  const store = emptyStore(2 ** 22, seed);
+  const reader = new ZnodeReader(store.shared, 0);
+  for (let index = 0; index < 2_000; index++) create(store, `/n${index}`);
+  const moving = (count: number): string | undefined => {
+    for (let index = 0; index < 2_000; index++) {
+      const path = Buffer.from(`/n${index}`);
+      if (bucketOf(hashPath(seed, 0, path, 0, path.length), count + 1) === count) return path.toString();
+    }
+    return undefined;
+  };
+  let added = 0;
+  const splitOnce = (): void => {
+    for (const count = store.bucketCount; store.bucketCount === count; ) create(store, `/added${added++}`);
+  };
+  // Between the reader's load of the count and its look into the bucket, the writer splits that very bucket.
+  const load = Atomics.load;
+  let armed = false;
+  context.after(() => {
+    Atomics.load = load;
+  });
+  Atomics.load = ((words: Int32Array, index: number) => {
+    const value = load(words, index);
+    if (armed && index === HEADER.bucketCount) {
+      armed = false;
+      splitOnce();
+    }
+    return value;
+  }) as typeof Atomics.load;
+  for (let round = 0; round < 20; round++) {
+    const path = moving(store.bucketCount);
+    if (path === undefined) {
+      splitOnce();
+      continue;
+    }
+    armed = true;
+    assert.notEqual(reader.findPath(path), 0, path);
+    assert.equal(armed, false);
+    reader.quiesce();
   }
 });
 
