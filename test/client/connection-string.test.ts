@@ -32,7 +32,7 @@ describe("a connection string", () => {
     ["h1:", "'' is no port"],
     ["::1", "'::1' has several colons; an IPv6 address stands in brackets"],
     ["[::1", "'[::1' has several colons"],
-    ["zk://h1:2181", "'' is no port"],
+    ["zk://h1:2181", "holds '//'"],
     ["h 1:2181", "'h 1' is no host name"],
     ["h1/app/", "its path /app/ ends with '/'"],
     ["h1//app", "its path //app holds '//'"],
