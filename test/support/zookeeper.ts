@@ -16,6 +16,20 @@ export function findZooKeeper(): boolean {
   return existsSync(join(JAR_FOLDER, "zookeeper.jar")) && existsSync("/usr/bin/java");
 }
 
+/** "3.8.0", as the name of the jar has it. */
+export function zooKeeperVersion(): string {
+  const names = readdirSync(JAR_FOLDER).map((name) => /^zookeeper-([\d.]+)\.jar$/.exec(name)?.[1]);
+  return names.find((version) => version !== undefined) ?? "unknown";
+}
+
+/** What `java` needs before the name of one of its classes; `folder` holds a configuration. */
+export function javaArguments(folder?: string): string[] {
+  const jars = readdirSync(JAR_FOLDER).filter((name) => JARS.test(name));
+  const classPath = jars.map((name) => join(JAR_FOLDER, name));
+  if (folder !== undefined) classPath.push(folder);
+  return ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", classPath.join(":")];
+}
+
 export interface TestZooKeeper {
   readonly port: number;
   readonly address: string;
@@ -53,8 +67,6 @@ export async function startZooKeeper(options: TestZooKeeperOptions = {}): Promis
       "",
     ].join("\n"),
   );
-  const jars = readdirSync(JAR_FOLDER).filter((name) => JARS.test(name));
-  const classPath = [...jars.map((name) => join(JAR_FOLDER, name)), folder].join(":");
   const properties = { "zookeeper.extendedTypesEnabled": "true", ...options.systemProperties };
   const flags = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`);
   let child: ChildProcess | undefined;
@@ -83,8 +95,10 @@ export async function startZooKeeper(options: TestZooKeeperOptions = {}): Promis
       child = spawn(
         "java",
         [
-          ...["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", ...flags],
-          ...["-cp", classPath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", join(folder, "zoo.cfg")],
+          ...flags,
+          ...javaArguments(folder),
+          "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+          join(folder, "zoo.cfg"),
         ],
         { stdio: ["ignore", "pipe", "pipe"] },
       );
