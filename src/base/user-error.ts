@@ -35,6 +35,60 @@ export const USER_ERRORS = {
     what: "'{value}' is not a size",
     remedy: "write bytes as a number, or a number and a unit: 100, 4KiB, 1MB",
   },
+  badRate: {
+    code: "BAD_RATE",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a rate",
+    remedy: "write operations per second: 5000/s",
+  },
+  badShare: {
+    code: "BAD_SHARE",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a share",
+    remedy: "write a percentage from 0% to 100%: 10%, 0.1%",
+  },
+  badNumber: {
+    code: "BAD_NUMBER",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a whole number from {min} to {max}",
+    remedy: "write one, such as {min}",
+  },
+  badThreshold: {
+    code: "BAD_THRESHOLD",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a threshold",
+    remedy: "write p(99)<5ms, avg<2ms, min, med, max, rate>1000/s, count>100 or errors<0.1%",
+  },
+  profileMissing: {
+    code: "PROFILE_MISSING",
+    exitCode: EXIT.usage,
+    what: "there is no profile '{name}'",
+    remedy: "give the path of a YAML file or one of {names}",
+  },
+  profileUnreadable: {
+    code: "PROFILE_UNREADABLE",
+    exitCode: EXIT.usage,
+    what: "the profile cannot be read ({reason})",
+    remedy: "give the path of a YAML file that you may read",
+  },
+  profileInvalid: {
+    code: "PROFILE_INVALID",
+    exitCode: EXIT.usage,
+    what: "not a valid profile",
+    remedy: "put this right:{problems}",
+  },
+  profileOption: {
+    code: "PROFILE_OPTION",
+    exitCode: EXIT.usage,
+    what: "{reason}",
+    remedy: "leave the option out or choose another profile",
+  },
+  targetLost: {
+    code: "TARGET_LOST",
+    exitCode: EXIT.insufficient,
+    what: "{what}",
+    remedy: "{remedy}",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };

@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import type { EnvironmentRecord } from "./result.js";
+
+export function describeEnvironment(): EnvironmentRecord {
+  return {
+    node: process.version,
+    platform: `${platform()} ${process.arch}`,
+    kernel: release(),
+    cpuModel: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
+}
+
+export function zabenchVersion(): string {
+  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
