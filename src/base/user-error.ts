@@ -88,6 +88,11 @@ export const USER_ERRORS = {
     exitCode: EXIT.insufficient,
     what: "{what}",
     remedy: "{remedy}",
+  badConnectionString: {
+    code: "BAD_CONNECTION_STRING",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a connection string: {problem}",
+    remedy: "write host:port, several separated by commas, and a path after them to stay below it: h1:2181,h2:2181/app",
   },
 } as const satisfies Record<string, UserErrorKind>;
 

@@ -75,3 +75,6 @@ export const KEEPER_STATE = { disconnected: 0, syncConnected: 3, authFailed: 4, 
 export const PERMISSION = { read: 1, write: 2, create: 4, delete: 8, admin: 16, all: 31 } as const;
 
 export const WATCH_MODE = { persistent: 0, persistentRecursive: 1 } as const;
+
+/** What removeWatches and checkWatches act upon (upstream: Watcher.WatcherType); the last two since 3.9. */
+export const WATCHER_TYPE = { children: 1, data: 2, any: 3, persistent: 4, persistentRecursive: 5 } as const;

@@ -50,8 +50,13 @@ export interface LoadListener {
  * What is submitted in one turn of the event loop leaves in one write at the end of it.
  */
 export interface LoadSession {
-  /** True while the server can be reached; what is submitted otherwise ends with CONNECTIONLOSS at once. */
+  /**
+   * True while the server can be reached; what is submitted otherwise ends with CONNECTIONLOSS in the next turn of the
+   * event loop, never inside the submitting call.
+   */
   readonly connected: boolean;
+  /** Where a driver knows better than its caller when an operation left and was answered; else the caller's clock. */
+  readonly times?: OperationTimes;
   /** Reads key number `key` (0 to keys - 1), as fast as the target reads by default: ZooKeeper's local read. */
   read(slot: number, key: number): void;
   /** Reads with the target's strongest read: etcd's linearizable range, ZooKeeper's sync + read. */
@@ -61,6 +66,14 @@ export interface LoadSession {
   /** Creates a new key below the root, with a name no other call of any session uses. */
   create(slot: number): void;
   close(): Promise<void>;
+}
+
+/** By `performance.now` of this thread, in milliseconds. To be read inside the `ended` call of the slot. */
+export interface OperationTimes {
+  /** When the write that held the request was handed to the socket. */
+  sentAtMs(slot: number): number;
+  /** When the bytes that held the reply came from the socket: before the replies ahead of it were handled. */
+  readonly receivedAtMs: number;
 }
 
 /** An exclusive lock in the target's own idiom: ephemeral sequential queue; lease and transaction. */

@@ -1,0 +1,117 @@
+import { connect, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import { ByteWriter, MalformedBytesError } from "../base/bytes.js";
+import { FrameSplitter } from "../jute/framing.js";
+import type { HostAddress } from "./connection-string.js";
+import { READ_CHUNK_BYTES, REPLY_BYTES_MAX, WRITE_BUFFER_KEPT_BYTES_MAX } from "./limits.js";
+
+export interface WireListener {
+  onOpen(): void;
+  /** A frame's body, valid during the call only. False stops reading: the connection is over. */
+  onFrame(bytes: Buffer, start: number, end: number): boolean;
+  /** Called for everything that left in one write, right before it. */
+  onFlush(): void;
+  /** Once, last. */
+  onClosed(reason: Error): void;
+}
+
+/**
+ * One socket that carries frames. What is written to `writer` leaves in one socket write: after the chunk of replies
+ * that caused it, else at the end of the current callback. Times are by `performance.now`, in milliseconds.
+ */
+export class Wire {
+  readonly writer = new ByteWriter(4096);
+  /** When the chunk being handled, or the last one, was received. */
+  receivedAtMs: number;
+  sentAtMs: number;
+  private readonly listener: WireListener;
+  private readonly socket: Socket;
+  private readonly splitter = new FrameSplitter(REPLY_BYTES_MAX);
+  private reason: Error | undefined;
+  private open = false;
+  private receiving = false;
+  private flushScheduled = false;
+
+  constructor(address: HostAddress, listener: WireListener) {
+    this.listener = listener;
+    this.receivedAtMs = performance.now();
+    this.sentAtMs = this.receivedAtMs;
+    this.socket = connect({
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      onread: { buffer: Buffer.allocUnsafeSlow(READ_CHUNK_BYTES), callback: this.receive },
+    });
+    this.socket.on("connect", () => {
+      this.open = true;
+      listener.onOpen();
+    });
+    this.socket.on("error", (error) => {
+      this.reason ??= error;
+    });
+    this.socket.on("end", () => {
+      this.reason ??= new Error("the server closed the connection");
+    });
+    this.socket.on("close", () => {
+      this.open = false;
+      this.listener.onClosed(this.reason ?? new Error("the connection was closed"));
+    });
+  }
+
+  /** To be called after a request was put into `writer`. */
+  flushSoon(): void {
+    if (this.receiving || this.flushScheduled) return;
+    this.flushScheduled = true;
+    process.nextTick(this.flushNow);
+  }
+
+  destroy(reason: Error): void {
+    this.reason ??= reason;
+    this.open = false;
+    this.socket.destroy();
+  }
+
+  /** Sends what is left, then closes. */
+  end(): void {
+    this.flush();
+    this.open = false;
+    this.socket.end();
+  }
+
+  private readonly flushNow = (): void => {
+    this.flushScheduled = false;
+    this.flush();
+  };
+
+  private flush(): void {
+    const writer = this.writer;
+    if (writer.offset === 0 || !this.open) return;
+    this.sentAtMs = performance.now();
+    this.listener.onFlush();
+    this.socket.write(writer.view());
+    writer.reset();
+    // The kernel has taken the bytes when nothing is left in the socket's queue; otherwise the socket still refers to
+    // this buffer, and the next requests need another.
+    if (this.socket.writableLength > 0 || writer.bytes.length > WRITE_BUFFER_KEPT_BYTES_MAX) {
+      writer.bytes = Buffer.allocUnsafeSlow(Math.min(writer.bytes.length, WRITE_BUFFER_KEPT_BYTES_MAX));
+    }
+  }
+
+  private readonly receive = (count: number, buffer: Uint8Array): boolean => {
+    this.receivedAtMs = performance.now();
+    this.receiving = true;
+    try {
+      this.splitter.push((buffer as Buffer).subarray(0, count), this.onFrame);
+    } catch (error) {
+      if (!(error instanceof MalformedBytesError)) throw error;
+      this.destroy(error);
+    } finally {
+      this.receiving = false;
+    }
+    this.flush();
+    return true;
+  };
+
+  private readonly onFrame = (bytes: Buffer, start: number, end: number): boolean =>
+    this.open && this.listener.onFrame(bytes, start, end);
+}

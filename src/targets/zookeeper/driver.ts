@@ -1,0 +1,59 @@
+import type { ZooKeeperClient } from "../../client/client.js";
+import type {
+  LoadSession,
+  LoadSessionOptions,
+  LockSession,
+  SessionOptions,
+  TargetDriver,
+  WatchSession,
+} from "../driver.js";
+import type { Address, TargetName } from "../target.js";
+import { openLoadSession } from "./load-session.js";
+import { populateKeys, removeTree } from "./populate.js";
+import { connectTo, openLockSession, openWatchSession } from "./sessions.js";
+
+/** Drives whatever speaks ZooKeeper's client protocol: the core and Apache ZooKeeper, by the very same code. */
+export class ZooKeeperDriver implements TargetDriver {
+  readonly target: TargetName;
+  private readonly members: readonly Address[];
+  private connecting: Promise<ZooKeeperClient> | undefined;
+
+  constructor(target: TargetName, members: readonly Address[]) {
+    this.target = target;
+    this.members = members;
+  }
+
+  async populate(root: string, keys: number, valueBytes: number): Promise<void> {
+    await populateKeys(await this.client(), root, keys, valueBytes);
+  }
+
+  async remove(root: string): Promise<void> {
+    await removeTree(await this.client(), root);
+  }
+
+  openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
+    return openLoadSession(options);
+  }
+
+  openLockSession(options: SessionOptions): Promise<LockSession> {
+    return openLockSession(options);
+  }
+
+  openWatchSession(options: SessionOptions): Promise<WatchSession> {
+    return openWatchSession(options);
+  }
+
+  async close(): Promise<void> {
+    const client = await this.connecting?.catch(() => undefined);
+    this.connecting = undefined;
+    await client?.close();
+  }
+
+  private client(): Promise<ZooKeeperClient> {
+    this.connecting ??= connectTo(this.members, 0).catch((error: unknown) => {
+      this.connecting = undefined;
+      throw error;
+    });
+    return this.connecting;
+  }
+}

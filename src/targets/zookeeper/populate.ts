@@ -1,0 +1,99 @@
+import type { ZooKeeperClient } from "../../client/client.js";
+import { isZooKeeperError } from "../../client/errors.js";
+import { joinPath } from "../../client/paths.js";
+import { ensurePath } from "../../client/recipes/ensure-path.js";
+import { overConnectionLoss } from "../../client/recipes/retry.js";
+import { keyPath } from "./keys.js";
+
+/** Requests under way at once: enough to keep a server's log batching, few enough for its default throttle of 1,000. */
+const PIPELINE_DEPTH = 256;
+
+/** How often a tree is listed anew because somebody added to it while it was removed. */
+const REMOVE_ROUNDS_MAX = 5;
+
+/** Creates `root` and its keys. Throws NODEEXISTS where a key was there before. */
+export async function populateKeys(
+  client: ZooKeeperClient,
+  root: string,
+  keys: number,
+  valueBytes: number,
+): Promise<void> {
+  await overConnectionLoss(client, () => ensurePath(client, root));
+  const value = Buffer.alloc(valueBytes, "a");
+  await pipelined(keys, async (key) => {
+    await overConnectionLoss(client, async (again) => {
+      try {
+        await client.create(keyPath(root, key), value);
+      } catch (error) {
+        if (!(again && isZooKeeperError(error, "NODEEXISTS"))) throw error;
+      }
+    });
+  });
+}
+
+/** Removes `root` and all below it, deepest first. Throws NOTEMPTY where somebody keeps adding to it. */
+export async function removeTree(client: ZooKeeperClient, root: string): Promise<void> {
+  for (let round = 1; ; round++) {
+    try {
+      const levels = await listLevels(client, root);
+      for (const level of levels.reverse()) {
+        await pipelined(level.length, (index) => deleteNode(client, level[index] as string));
+      }
+      return;
+    } catch (error) {
+      if (!isZooKeeperError(error, "NOTEMPTY") || round === REMOVE_ROUNDS_MAX) throw error;
+    }
+  }
+}
+
+/** The tree by depth, `root` first. */
+async function listLevels(client: ZooKeeperClient, root: string): Promise<string[][]> {
+  const levels: string[][] = [];
+  for (let level = [root]; level.length > 0; ) {
+    levels.push(level);
+    const parents = level;
+    const below: string[] = [];
+    await pipelined(parents.length, async (index) => {
+      const parent = parents[index] as string;
+      for (const child of await childrenOf(client, parent)) below.push(joinPath(parent, child));
+    });
+    level = below;
+  }
+  return levels;
+}
+
+async function childrenOf(client: ZooKeeperClient, path: string): Promise<readonly string[]> {
+  try {
+    return (await overConnectionLoss(client, () => client.getChildren(path))).children;
+  } catch (error) {
+    if (isZooKeeperError(error, "NONODE")) return [];
+    throw error;
+  }
+}
+
+async function deleteNode(client: ZooKeeperClient, path: string): Promise<void> {
+  try {
+    await overConnectionLoss(client, () => client.delete(path));
+  } catch (error) {
+    if (!isZooKeeperError(error, "NONODE")) throw error;
+  }
+}
+
+/** Runs `each` for 0 to count - 1, a bounded number of them at once. The first failure ends it. */
+async function pipelined(count: number, each: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const run = async (): Promise<void> => {
+    while (next < count && !failed) {
+      try {
+        await each(next++);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const runs = Array.from({ length: Math.min(count, PIPELINE_DEPTH) }, run);
+  const failure = (await Promise.allSettled(runs)).find((result) => result.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
+}

@@ -1,0 +1,110 @@
+import { assert } from "../../base/assert.js";
+import { connect, type ZooKeeperClient } from "../../client/client.js";
+import { formatHost } from "../../client/connection-string.js";
+import { isZooKeeperError } from "../../client/errors.js";
+import { ExclusiveLock, type HeldLock } from "../../client/recipes/exclusive-lock.js";
+import { overConnectionLoss } from "../../client/recipes/retry.js";
+import type { LockSession, SessionOptions, WatchSession } from "../driver.js";
+import type { Address } from "../target.js";
+import { keyPath } from "./keys.js";
+
+/** A client on member `index` modulo their number, which goes on to the next ones when that one fails. */
+export async function connectTo(
+  members: readonly Address[],
+  index: number,
+  sessionTimeoutMs?: number,
+): Promise<ZooKeeperClient> {
+  const first = index % members.length;
+  const hosts = [...members.slice(first), ...members.slice(0, first)];
+  return await connect({
+    servers: hosts.map(formatHost).join(","),
+    hostOrder: "given",
+    renewSession: true,
+    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
+  });
+}
+
+export async function openLockSession(options: SessionOptions): Promise<LockSession> {
+  const client = await connectTo(options.members, options.index, options.sessionTimeoutMs);
+  return new ZooKeeperLockSession(client, options.root);
+}
+
+export async function openWatchSession(options: SessionOptions): Promise<WatchSession> {
+  const client = await connectTo(options.members, options.index, options.sessionTimeoutMs);
+  return new ZooKeeperWatchSession(client, options.root);
+}
+
+class ZooKeeperLockSession implements LockSession {
+  private readonly client: ZooKeeperClient;
+  private readonly root: string;
+  private readonly held = new Map<number, HeldLock>();
+
+  constructor(client: ZooKeeperClient, root: string) {
+    this.client = client;
+    this.root = root;
+  }
+
+  async acquire(lock: number): Promise<{ readonly fencingToken: number }> {
+    assert(!this.held.has(lock), `lock ${lock} is held by this session already`);
+    const held = await new ExclusiveLock(this.client, `${this.root}/lock-${lock}`).acquire();
+    this.held.set(lock, held);
+    return { fencingToken: held.fencingToken };
+  }
+
+  async release(lock: number): Promise<void> {
+    const held = this.held.get(lock);
+    assert(held, `lock ${lock} is not held by this session`);
+    this.held.delete(lock);
+    await held.release();
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+}
+
+class ZooKeeperWatchSession implements WatchSession {
+  private readonly client: ZooKeeperClient;
+  private readonly root: string;
+
+  constructor(client: ZooKeeperClient, root: string) {
+    this.client = client;
+    this.root = root;
+  }
+
+  /**
+   * A one-shot watch brings no value, and before 3.9 no zxid: a watcher knows the change when it has read the node, which
+   * arms the next watch too. So that is when it is told here, whatever the server. Changes in between are reported
+   * as one, by the last of them.
+   */
+  async watch(key: number, onChange: (order: number) => void): Promise<void> {
+    const path = keyPath(this.root, key);
+    const arm = (): Promise<number> =>
+      overConnectionLoss(this.client, async () => (await this.client.getData(path, changed)).stat.mzxid);
+    let seen = 0;
+    const notify = async (): Promise<void> => {
+      try {
+        const order = await arm();
+        if (order <= seen) return;
+        seen = order;
+        onChange(order);
+      } catch (error) {
+        // The node was removed, or the session is over: there is nothing more to watch.
+        if (!isZooKeeperError(error, "NONODE", "SESSIONEXPIRED")) throw error;
+      }
+    };
+    // Not returned as a promise: the watches of other keys do not wait for this read.
+    const changed = (): void => void notify();
+    seen = await arm();
+  }
+
+  /** Repeated over a lost connection, so a change may have been made twice; what is returned is the last of them. */
+  async change(key: number): Promise<number> {
+    const stat = await overConnectionLoss(this.client, () => this.client.setData(keyPath(this.root, key), null));
+    return stat.mzxid;
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+}
