@@ -35,6 +35,12 @@ export const USER_ERRORS = {
     what: "'{value}' is not a size",
     remedy: "write bytes as a number, or a number and a unit: 100, 4KiB, 1MB",
   },
+  targetUnreachable: {
+    code: "TARGET_UNREACHABLE",
+    exitCode: EXIT.usage,
+    what: "no member of {target} serves at {addresses} ({reason})",
+    remedy: "check that it runs, and that these are its client addresses without TLS",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };
