@@ -1,0 +1,135 @@
+import { USER_ERRORS, UserError } from "../../base/user-error.js";
+import type {
+  LoadSession,
+  LoadSessionOptions,
+  LockSession,
+  SessionOptions,
+  TargetDriver,
+  WatchSession,
+} from "../driver.js";
+import type { Address } from "../target.js";
+import { Channel } from "./channel.js";
+import { CONNECTION_LOSS, EtcdError } from "./errors.js";
+import type { GrpcConnection } from "./grpc.js";
+import { prefixEnd, valueKeys } from "./keys.js";
+import { EtcdLoadSession } from "./load-session.js";
+import { EtcdLockSession } from "./lock-session.js";
+import { DeleteRangeRequest, METHODS, PutRequest, RangeRequest, RequestOp, TxnRequest } from "./messages.js";
+import { unary } from "./unary.js";
+import { EtcdWatchSession } from "./watch-session.js";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const CALLS_MAX = 64;
+/** etcd's defaults: --max-txn-ops, and well below --max-request-bytes. */
+const TRANSACTION_PUTS_MAX = 128;
+const TRANSACTION_BYTES_MAX = 1_000_000;
+const TRANSACTIONS_AT_ONCE = 8;
+/** One large deletion would hold up everyone else for as long as it takes. */
+const DELETE_KEYS_MAX = 5_000;
+
+interface Session {
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+class EtcdDriver implements TargetDriver {
+  readonly target = "etcd";
+  private readonly channel: Channel;
+  private readonly sessions = new Set<Session>();
+
+  constructor(members: readonly Address[]) {
+    const options = { members, index: 0, sessionTimeoutMs: CONNECT_TIMEOUT_MS, callsMax: CALLS_MAX };
+    this.channel = new Channel(options, { channelUp: () => {}, channelDown: () => {} });
+  }
+
+  open(): Promise<void> {
+    return this.channel.open();
+  }
+
+  async populate(root: string, keys: number, valueBytes: number): Promise<void> {
+    const value = Buffer.alloc(valueBytes, "zabench ");
+    const names = valueKeys(root);
+    await unary(this.connection(), METHODS.put, PutRequest.make({ key: Buffer.from(root), value: Buffer.alloc(0) }));
+    const bytesPerPut = valueBytes + names.lengthBytes + 32;
+    const puts = Math.max(1, Math.min(TRANSACTION_PUTS_MAX, Math.floor(TRANSACTION_BYTES_MAX / bytesPerPut)));
+    let next = 0;
+    const putRest = async (): Promise<void> => {
+      while (next < keys) {
+        const first = next;
+        next = Math.min(keys, first + puts);
+        const success = Array.from({ length: next - first }, (_, offset) =>
+          RequestOp.make({ requestPut: PutRequest.make({ key: names.key(first + offset), value }) }),
+        );
+        await unary(this.connection(), METHODS.txn, TxnRequest.make({ success }));
+      }
+    };
+    await Promise.all(Array.from({ length: TRANSACTIONS_AT_ONCE }, putRest));
+  }
+
+  async remove(root: string): Promise<void> {
+    const below = Buffer.from(`${root}/`);
+    const rangeEnd = prefixEnd(below);
+    for (;;) {
+      const some = await unary(
+        this.connection(),
+        METHODS.range,
+        RangeRequest.make({ key: below, rangeEnd, limit: DELETE_KEYS_MAX, keysOnly: true }),
+      );
+      const last = some.kvs.at(-1);
+      if (last === undefined) break;
+      const end = Buffer.concat([last.key, Buffer.alloc(1)]);
+      await unary(this.connection(), METHODS.deleteRange, DeleteRangeRequest.make({ key: below, rangeEnd: end }));
+    }
+    await unary(this.connection(), METHODS.deleteRange, DeleteRangeRequest.make({ key: Buffer.from(root) }));
+  }
+
+  openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
+    return this.openSession(new EtcdLoadSession(options));
+  }
+
+  openLockSession(options: SessionOptions): Promise<LockSession> {
+    return this.openSession(new EtcdLockSession(options));
+  }
+
+  openWatchSession(options: SessionOptions): Promise<WatchSession> {
+    return this.openSession(new EtcdWatchSession(options));
+  }
+
+  async close(): Promise<void> {
+    this.channel.close();
+    await Promise.all([...this.sessions].map((session) => session.close()));
+    this.sessions.clear();
+  }
+
+  private async openSession<Kind extends Session>(session: Kind): Promise<Kind> {
+    this.sessions.add(session);
+    try {
+      await session.open();
+    } catch (error) {
+      this.sessions.delete(session);
+      await session.close();
+      throw error;
+    }
+    return session;
+  }
+
+  private connection(): GrpcConnection {
+    const grpc = this.channel.grpc;
+    if (grpc === undefined) throw new EtcdError(CONNECTION_LOSS, "not connected");
+    return grpc;
+  }
+}
+
+/** Connects to a cluster; throws UserError `targetUnreachable` where no member serves within ten seconds. */
+export async function createEtcdDriver(members: readonly Address[]): Promise<TargetDriver> {
+  const driver = new EtcdDriver(members);
+  try {
+    await driver.open();
+  } catch (error) {
+    await driver.close();
+    if (!(error instanceof EtcdError)) throw error;
+    const addresses = members.map(({ host, port }) => `${host}:${port}`).join(",");
+    throw new UserError(USER_ERRORS.targetUnreachable, { target: "etcd", addresses, reason: error.message });
+  }
+  return driver;
+}
