@@ -33,6 +33,8 @@ export function findToxiproxy(places: Places = placesHere()): ToxiproxyInstallat
 export interface ToxiproxyServer {
   readonly address: Address;
   readonly url: string;
+  /** Undefined once it has ended. */
+  readonly pid: number | undefined;
   /** Ends the process, and all its proxies with it. Idempotent. */
   stop(): Promise<void>;
 }
@@ -76,6 +78,13 @@ export async function startToxiproxy(options: Omit<StartOptions, "servers"> = {}
     throw new UserError(USER_ERRORS.targetMissing, { target: PROGRAM, remedy: TOXIPROXY_REMEDY });
   }
   const servers = await startServers(planToxiproxy(preferred), { ...options, servers: 1 });
-  const address = servers.members[0]!.client;
-  return { address, url: `http://${address.host}:${address.port}`, stop: () => servers.stop() };
+  const member = servers.members[0]!;
+  return {
+    address: member.client,
+    url: `http://${member.client.host}:${member.client.port}`,
+    get pid() {
+      return member.pid;
+    },
+    stop: () => servers.stop(),
+  };
 }

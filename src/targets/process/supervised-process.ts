@@ -30,7 +30,7 @@ export function describeExit(status: ExitStatus): string {
  * sees. The watcher waits for the end of the lifeline (descriptor 3) and kills the process group: the program, what that
  * has started, and itself. Being in the group, it keeps the kernel from giving that number to another process.
  */
-const WATCHED_START = '(read -r line <&3; kill -KILL -- "-$$") </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
+const WATCHED_START = '(read -r line <&3; kill -s KILL -- "-$$") </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
 const LIFELINE = 3;
 
 /** A program that ends with this process, however that ends. */
