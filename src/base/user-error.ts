@@ -98,6 +98,77 @@ export const USER_ERRORS = {
     exitCode: EXIT.usage,
     what: "no member of {target} serves at {addresses} ({reason})",
     remedy: "check that it runs, and that these are its client addresses without TLS",
+  unknownTarget: {
+    code: "UNKNOWN_TARGET",
+    exitCode: EXIT.usage,
+    what: "'{value}' names no target",
+    remedy: "there are {known}; by name to start one here, as name://host:port,host:port to use a running one",
+  },
+  badTargetAddress: {
+    code: "BAD_TARGET_ADDRESS",
+    exitCode: EXIT.usage,
+    what: "'{value}': {reason}",
+    remedy: "write name://host:port,host:port, such as zookeeper://10.0.0.1:2181,10.0.0.2:2181",
+  },
+  targetMissing: {
+    code: "TARGET_MISSING",
+    exitCode: EXIT.usage,
+    what: "{target} was not found on this machine",
+    remedy: "{remedy}",
+  },
+  targetStartFailed: {
+    code: "TARGET_START_FAILED",
+    exitCode: EXIT.internal,
+    what: "the server did not start: {reason}",
+    remedy: "see its log {path}, which ends with:{log}",
+  },
+  portInUse: {
+    code: "PORT_IN_USE",
+    exitCode: EXIT.usage,
+    what: "port {port} is in use by another process",
+    remedy: "end that process, or choose another port",
+  },
+  attachFailed: {
+    code: "ATTACH_FAILED",
+    exitCode: EXIT.usage,
+    what: "no {target} server answers at {addresses}",
+    remedy: "check the addresses, that the servers run, and that this machine may connect to them",
+  },
+  ownedConfiguration: {
+    code: "OWNED_CONFIGURATION",
+    exitCode: EXIT.usage,
+    what: "'{key}' cannot be configured for a managed {target}",
+    remedy: "{reason}",
+  },
+  ensembleSizeUnsupported: {
+    code: "ENSEMBLE_SIZE_UNSUPPORTED",
+    exitCode: EXIT.usage,
+    what: "{target} cannot be started with {servers} servers",
+    remedy: "{remedy}",
+  },
+  unknownTool: {
+    code: "UNKNOWN_TOOL",
+    exitCode: EXIT.usage,
+    what: "'{value}' is nothing that can be installed",
+    remedy: "there are {known}",
+  },
+  commandFailed: {
+    code: "COMMAND_FAILED",
+    exitCode: EXIT.internal,
+    what: "'{command}' {reason}",
+    remedy: "its last lines were:{log}",
+  },
+  cannotInstall: {
+    code: "CANNOT_INSTALL",
+    exitCode: EXIT.internal,
+    what: "{tool} cannot be installed here: {reason}",
+    remedy: "{remedy}",
+  },
+  installIncomplete: {
+    code: "INSTALL_INCOMPLETE",
+    exitCode: EXIT.internal,
+    what: "not installed: {names}",
+    remedy: "put right what is said above and run it again; what is there stays",
   },
 } as const satisfies Record<string, UserErrorKind>;
 

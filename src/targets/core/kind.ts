@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { USER_ERRORS, UserError } from "../../base/user-error.js";
+import { attach } from "../attached-ensemble.js";
+import { type EnsemblePlan, startEnsemble } from "../process/managed-ensemble.js";
+import { LOOPBACK } from "../process/ports.js";
+import type { Ensemble, StartOptions, TargetKind } from "../target.js";
+import { fourLetterProbe } from "../zookeeper/probe.js";
+import { writeZooConfigs, ZOO_PORTS_PER_SERVER, zooSettings } from "../zookeeper/zoo-config.js";
+import { CLI_PATH, packageVersion } from "./package-root.js";
+
+const REMEDY = "it is part of zabench: run 'npm ci' again";
+const READY_TIMEOUT_MS = 30_000;
+
+/** The server writes its log to the standard output. */
+export function planCore(options: StartOptions): EnsemblePlan {
+  const settings = zooSettings("core", options.configuration);
+  return {
+    name: "core",
+    version: packageVersion(),
+    flags: { fsync: "yes", ...settings },
+    portsPerServer: ZOO_PORTS_PER_SERVER,
+    readyTimeoutMs: READY_TIMEOUT_MS,
+    prepare: async (folder, ports) => {
+      const members = await writeZooConfigs(folder, ports, settings);
+      return members.map((member) => ({
+        clientPort: member.clientPort,
+        command: {
+          file: process.execPath,
+          args: [CLI_PATH, "serve", member.configPath],
+          folder: member.folder,
+          logPath: join(member.folder, "server.log"),
+        },
+        probe: fourLetterProbe({ host: LOOPBACK, port: member.clientPort }),
+      }));
+    },
+  };
+}
+
+async function start(options: StartOptions): Promise<Ensemble> {
+  if (options.servers > 1) {
+    throw new UserError(USER_ERRORS.ensembleSizeUnsupported, {
+      target: "core",
+      servers: options.servers,
+      remedy: "the core serves standalone: leave it out, or use 1 server",
+    });
+  }
+  return await startEnsemble(planCore(options), options);
+}
+
+export const core: TargetKind = {
+  name: "core",
+  remedy: REMEDY,
+  find: async () => [{ target: "core", version: packageVersion(), origin: "this package" }],
+  start,
+  attach: (addresses) => attach("core", addresses, fourLetterProbe),
+};
