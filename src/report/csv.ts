@@ -1,0 +1,129 @@
+import { stringify } from "csv-stringify/sync";
+import type { HistogramRecord, LatencySummary, OperationResult, RunResult } from "../bench/result.js";
+import { errorCount, okCount } from "./figures.js";
+import { percentileRows } from "./histogram.js";
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+// A spreadsheet runs a field that begins with "=": names come from profiles and servers, so they are escaped.
+const table = (columns: readonly string[], rows: readonly Row[]): string =>
+  stringify([...rows], { header: true, columns: [...columns], escape_formulas: true });
+
+const named = (errors: Readonly<Record<string, number>>): string =>
+  Object.entries(errors)
+    .map(([name, count]) => `${name}=${count}`)
+    .join(" ");
+
+/** One row per target, round, second and operation. */
+export function secondsCsv(result: RunResult): string {
+  const columns = ["target", "round", "second", "operation", "ok", "errors", "p50_micros", "p99_micros", "max_micros"];
+  const rows = result.targets.flatMap((target) =>
+    target.rounds.flatMap((round) =>
+      round.seconds.map((row) => ({
+        target: target.label,
+        round: round.index,
+        second: row.second,
+        operation: row.operation,
+        ok: row.ok,
+        errors: row.errors,
+        p50_micros: row.p50,
+        p99_micros: row.p99,
+        max_micros: row.max,
+      })),
+    ),
+  );
+  return table(columns, rows);
+}
+
+const SUMMARY_KEYS = ["min", "mean", "stdDeviation", "p50", "p90", "p95", "p99", "p999", "p9999", "max"] as const;
+
+function summaryColumns(series: string): readonly string[] {
+  return SUMMARY_KEYS.map((key) => `${series}_${key === "stdDeviation" ? "std_deviation" : key}_micros`);
+}
+
+function summaryCells(series: string, summary: LatencySummary | null): Row {
+  const columns = summaryColumns(series);
+  return Object.fromEntries(
+    SUMMARY_KEYS.map((key, index) => [columns[index] as string, summary === null ? null : summary[key]]),
+  );
+}
+
+/** One row per target, round and operation, and one with round "all" for the rounds together. */
+export function operationsCsv(result: RunResult): string {
+  const columns = [
+    ...["target", "version", "round", "operation", "ok", "errors", "errors_by_name", "ops_per_second"],
+    ...summaryColumns("latency"),
+    ...summaryColumns("service"),
+  ];
+  const row = (label: string, version: string, round: number | "all", operation: OperationResult): Row => ({
+    target: label,
+    version,
+    round,
+    operation: operation.name,
+    ok: operation.ok,
+    errors: errorCount([operation]),
+    errors_by_name: named(operation.errors),
+    ops_per_second: operation.opsPerSecond,
+    ...summaryCells("latency", operation.latency),
+    ...summaryCells("service", operation.service),
+  });
+  const rows = result.targets.flatMap((target) => [
+    ...target.operations.map((operation) => row(target.label, target.version, "all", operation)),
+    ...target.rounds.flatMap((round) =>
+      round.operations.map((operation) => row(target.label, target.version, round.index, operation)),
+    ),
+  ]);
+  return table(columns, rows);
+}
+
+/** The full percentile spectrum of every target and operation, all rounds together. */
+export function percentilesCsv(result: RunResult): string {
+  const columns = ["target", "operation", "series", "percentile", "value_micros", "total_count"];
+  const series = (label: string, operation: string, name: string, histogram: HistogramRecord | null): Row[] =>
+    histogram === null
+      ? []
+      : percentileRows(histogram).map((row) => ({
+          target: label,
+          operation,
+          series: name,
+          percentile: row.percentile,
+          value_micros: row.valueMicros,
+          total_count: row.totalCount,
+        }));
+  const rows = result.targets.flatMap((target) =>
+    target.operations.flatMap((operation) => [
+      ...series(target.label, operation.name, "latency", operation.latency),
+      ...series(target.label, operation.name, "service", operation.service),
+    ]),
+  );
+  return table(columns, rows);
+}
+
+/** One row per target, round and server process: what it used, and per successful operation of the round. */
+export function membersCsv(result: RunResult): string {
+  const columns = [
+    ...["target", "round", "member", "operations", "cpu_micros", "written_bytes", "syncs", "resident_bytes"],
+    ...["cpu_micros_per_operation", "written_bytes_per_operation", "syncs_per_operation"],
+  ];
+  const rows = result.targets.flatMap((target) =>
+    target.rounds.flatMap((round) => {
+      const operations = okCount(round.operations);
+      const per = (figure: number | null): number | null =>
+        figure === null || operations === 0 ? null : figure / operations;
+      return round.members.map((member) => ({
+        target: target.label,
+        round: round.index,
+        member: member.member,
+        operations,
+        cpu_micros: member.cpuMicros,
+        written_bytes: member.writtenBytes,
+        syncs: member.syncs,
+        resident_bytes: member.residentBytes,
+        cpu_micros_per_operation: per(member.cpuMicros),
+        written_bytes_per_operation: per(member.writtenBytes),
+        syncs_per_operation: per(member.syncs),
+      }));
+    }),
+  );
+  return table(columns, rows);
+}

@@ -1,0 +1,208 @@
+import type { RatioRecord, RunResult, TargetResult } from "../bench/result.js";
+import { errorCount, isOpenLoop, okCount, saturatedRounds } from "./figures.js";
+import { duration, elapsed, integer, list, percent, ratio } from "./format.js";
+
+/** What a reader must know before any figure; `bad` things forbid conclusions, `caution` ones weaken them. */
+export interface Notice {
+  readonly tone: "bad" | "caution";
+  readonly title: string;
+  readonly text: string;
+}
+
+/** Said once for each pair of targets and kind of operation. */
+export interface Comparison {
+  readonly numerator: string;
+  readonly denominator: string;
+  readonly operation: string;
+  /** The figure to print large, "2.10×"; null where there is none to be had. */
+  readonly figure: string | null;
+  /** What the figure is, "reads per second". */
+  readonly caption: string;
+  readonly sentences: readonly string[];
+}
+
+/** Everything that forbids or weakens a conclusion, the gravest first. */
+export function notices(result: RunResult): readonly Notice[] {
+  const checks = result.targets.flatMap((target) => target.checks.map((check) => ({ target: target.label, ...check })));
+  const invalid: Notice[] = checks
+    .filter((check) => check.verdict === "invalid")
+    .map((check) => ({
+      tone: "bad",
+      title: `${check.target} was inconsistent`,
+      text: `The check "${check.name}" failed: ${check.detail}. Figures of a target that breaks its promises are not worth comparing.`,
+    }));
+  const unknown: Notice[] = checks
+    .filter((check) => check.verdict === "unknown")
+    .map((check) => ({
+      tone: "bad",
+      title: `${check.target}: a check could not be made`,
+      text: `"${check.name}" is neither passed nor failed: ${check.detail}. The run does not pass on it.`,
+    }));
+  const thresholds: Notice[] = result.thresholds
+    .filter((threshold) => !threshold.passed)
+    .map((threshold) => ({
+      tone: "bad",
+      title: `Threshold missed by ${threshold.target}`,
+      text:
+        threshold.observed === null
+          ? `${threshold.metric} must hold ${threshold.expression}, and there were no samples.`
+          : `${threshold.metric} must hold ${threshold.expression}; observed ${integer(threshold.observed)} (latencies in µs).`,
+    }));
+  const early: Notice[] = result.interrupted
+    ? [
+        {
+          tone: "caution",
+          title: "Interrupted",
+          text: `The run was ended early, after ${elapsed(result.durationMicros)}: it holds what had been measured by then.`,
+        },
+      ]
+    : [];
+  const empty: Notice[] = result.targets
+    .filter((target) => okCount(target.operations) === 0)
+    .map((target) => ({
+      tone: "caution",
+      title: `${target.label} was not measured`,
+      text:
+        errorCount(target.operations) === 0
+          ? "No operation was finished against it."
+          : `No operation succeeded, ${integer(errorCount(target.operations))} failed.`,
+    }));
+  return [...invalid, ...unknown, ...thresholds, ...early, ...empty, ...result.targets.flatMap(weaknesses)];
+}
+
+function weaknesses(target: TargetResult): readonly Notice[] {
+  const saturated = saturatedRounds(target);
+  const found: Notice[] = [];
+  if (saturated.length > 0) {
+    found.push({
+      tone: "caution",
+      title: `Clients saturated against ${target.label}`,
+      text: `In ${saturated.length} of ${target.rounds.length} rounds the load generator was the limit, not the servers: ${target.label} may be faster than shown.`,
+    });
+  }
+  if (!target.warmUp.steady) {
+    found.push({
+      tone: "caution",
+      title: `${target.label} was not warmed`,
+      text: `Its throughput was not yet steady after ${duration(target.warmUp.durationMicros)} of warm-up: its figures are shown, but no ratio is drawn from them.`,
+    });
+  }
+  return found;
+}
+
+const spread = (record: RatioRecord): string =>
+  record.min === null || record.max === null ? "" : ` (${ratio(record.min)} to ${ratio(record.max)} between rounds)`;
+
+/** Which side of 1 every pair of rounds is on; 0 where they disagree, so that nothing is claimed. */
+function side(record: RatioRecord): -1 | 0 | 1 {
+  const low = record.min ?? record.value ?? 1;
+  const high = record.max ?? record.value ?? 1;
+  if (low > 1) return 1;
+  return high < 1 ? -1 : 0;
+}
+
+const METRIC_NAMES: Readonly<Record<RatioRecord["metric"], string>> = {
+  opsPerSecond: "Throughput",
+  p50: "Median latency",
+  p99: "p99 latency",
+  cpuMicrosPerOperation: "Server CPU per operation",
+};
+
+function lowerIsBetter(record: RatioRecord, numerator: string, denominator: string): string {
+  const name = METRIC_NAMES[record.metric];
+  if (record.value === null) return `${name}: no ratio, ${record.note || "too few samples"}.`;
+  if (side(record) === 0)
+    return `${name}: no clear difference, ${ratio(record.value)} that of ${denominator}${spread(record)}.`;
+  const verdict = record.value < 1 ? "lower is better" : `${numerator} is worse here`;
+  return `${name}: ${ratio(record.value)} that of ${denominator}${spread(record)}; ${verdict}.`;
+}
+
+function throughput(record: RatioRecord, bounds: string): string {
+  const { numerator, denominator, operation, value } = record;
+  if (value === null) return `No ratio of throughput for ${operation}: ${record.note || "too few samples"}.`;
+  const direction = side(record);
+  if (direction === 0) {
+    return `${numerator} and ${denominator} cannot be told apart: ${ratio(value)} the ${operation} operations per second${spread(record)}.`;
+  }
+  const verdict = direction === 1 ? "did" : "is slower: it did";
+  return `${numerator} ${verdict} ${ratio(value)} the ${operation} operations per second of ${denominator}${spread(record)}${bounds}.`;
+}
+
+/** One for each pair of targets and operation that the result has ratios of, in its order. */
+export function comparisons(result: RunResult): readonly Comparison[] {
+  const groups = new Map<string, RatioRecord[]>();
+  for (const record of result.ratios) {
+    const key = JSON.stringify([record.numerator, record.denominator, record.operation]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [record]);
+    else group.push(record);
+  }
+  return [...groups.values()].map((group) => comparison(result, group));
+}
+
+function comparison(result: RunResult, group: readonly RatioRecord[]): Comparison {
+  const { numerator, denominator, operation } = group[0] as RatioRecord;
+  const metric = (name: RatioRecord["metric"]): RatioRecord | undefined =>
+    group.find((record) => record.metric === name);
+  const openLoop = isOpenLoop(result);
+  const leading = openLoop ? metric("p99") : (metric("opsPerSecond") ?? group[0]);
+  const value = leading?.value ?? null;
+  const sentences = group.map((record) => {
+    if (record.metric !== "opsPerSecond") return lowerIsBetter(record, numerator, denominator);
+    if (openLoop) return "Both were offered the same load, so their throughput says nothing.";
+    return throughput(record, saturationBounds(result, numerator, denominator));
+  });
+  return {
+    numerator,
+    denominator,
+    operation,
+    figure: value === null ? null : ratio(value),
+    caption: openLoop ? `p99 latency of ${operation}, lower is better` : `${operation} operations per second`,
+    sentences,
+  };
+}
+
+function saturationBounds(result: RunResult, numerator: string, denominator: string): string {
+  const saturated = (label: string): boolean =>
+    result.targets.some((target) => target.label === label && saturatedRounds(target).length > 0);
+  if (saturated(numerator) && saturated(denominator)) return "; the clients were the limit on both sides";
+  if (saturated(numerator)) return `; at least, since the clients were the limit against ${numerator}`;
+  if (saturated(denominator)) return `; at most, since the clients were the limit against ${denominator}`;
+  return "";
+}
+
+/** What clients felt of each kind of fault, a sentence for each target. */
+export function outageSentences(result: RunResult): readonly string[] {
+  return result.targets.flatMap((target) => {
+    const faults = [...new Set(target.outages.map((outage) => outage.fault))];
+    return faults.map((fault) => {
+      const felt = target.outages.filter((outage) => outage.fault === fault);
+      const ended = felt.flatMap((outage) => (outage.overallMicros === null ? [] : [outage.overallMicros]));
+      const never = felt.length - ended.length;
+      const lost = felt.reduce((sum, outage) => sum + outage.sessionsLost, 0);
+      const sorted = [...ended].sort((a, b) => a - b);
+      const times = felt.length === 1 ? "" : ` in ${felt.length} rounds`;
+      const length =
+        sorted.length === 0
+          ? "no client was served again"
+          : sorted.length === 1
+            ? `no client was served for ${duration(sorted[0] as number)}`
+            : `no client was served for ${duration(sorted[0] as number)} to ${duration(sorted.at(-1) as number)}`;
+      const rest = [
+        ...(never > 0 && sorted.length > 0 ? [`${never} times service never came back`] : []),
+        lost === 0 ? "no session was lost" : `${integer(lost)} sessions were lost`,
+      ];
+      return `${target.label}, ${fault}${times}: ${length}; ${list(rest)}.`;
+    });
+  });
+}
+
+/** How far the rounds of one operation lie apart, as a fraction of their mean; null with fewer than two. */
+export function throughputSpread(target: TargetResult, operation: string): string | null {
+  const rates = target.rounds.flatMap((round) =>
+    round.operations.filter((each) => each.name === operation).map((each) => each.opsPerSecond),
+  );
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  if (rates.length < 2 || mean === 0) return null;
+  return percent((Math.max(...rates) - Math.min(...rates)) / 2 / mean);
+}
