@@ -88,16 +88,19 @@ export const USER_ERRORS = {
     exitCode: EXIT.insufficient,
     what: "{what}",
     remedy: "{remedy}",
+  },
   badConnectionString: {
     code: "BAD_CONNECTION_STRING",
     exitCode: EXIT.usage,
     what: "'{value}' is not a connection string: {problem}",
     remedy: "write host:port, several separated by commas, and a path after them to stay below it: h1:2181,h2:2181/app",
+  },
   targetUnreachable: {
     code: "TARGET_UNREACHABLE",
     exitCode: EXIT.usage,
     what: "no member of {target} serves at {addresses} ({reason})",
     remedy: "check that it runs, and that these are its client addresses without TLS",
+  },
   unknownTarget: {
     code: "UNKNOWN_TARGET",
     exitCode: EXIT.usage,

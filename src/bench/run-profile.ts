@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { UserError } from "../base/user-error.js";
-import { LoadPool } from "../workers/load-pool.js";
 import { calibrate } from "./calibration.js";
 import { describeEnvironment, zabenchVersion } from "./environment.js";
 import type { RunEvent } from "./events.js";
 import { fairnessOf } from "./fairness.js";
 import { nowMicros } from "./load/clock.js";
 import type { LoadReport } from "./load/load.js";
+import { LoadPool } from "./load/load-pool.js";
 import { mergeChecks, mergeOperations } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
-import type { LoadPool } from "../workers/load-pool.js";
-import { LoadError } from "../workers/load-pool.js";
 import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared.js";
 import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
@@ -9,6 +7,8 @@ import { nowMicros } from "./load/clock.js";
 import { createDriver } from "./load/driver-source.js";
 import { failureName } from "./load/failure.js";
 import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
+import type { LoadPool } from "./load/load-pool.js";
+import { LoadError } from "./load/load-pool.js";
 import { roundSeed } from "./load/streams.js";
 import { mergeOperations, mergeSeconds } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
@@ -25,6 +25,7 @@ const START_MICROS = 20_000;
 const LEAD_IN_SHARE = 0.1;
 const LEAD_IN_MICROS_MAX = 1_000_000;
 const PROGRESS_MS = 250;
+const WINDOW_LOOKS = 5;
 const DRAIN_MS_MAX = 10_000;
 /** After Ctrl-C. */
 const HURRIED_DRAIN_MS = 300;
@@ -110,7 +111,8 @@ export class TargetRunner {
       const window = await this.runWindow(
         shared,
         { startMicros, recordMicros: endMicros, endMicros },
-        windowMicros,
+        // Looked at more often than a window is long: a timer that is a moment early would double the window.
+        windowMicros / WINDOW_LOOKS,
         watch,
       );
       durationMicros = Math.round(Math.max(0, Math.min(nowMicros(), window.endMicros) - startMicros));

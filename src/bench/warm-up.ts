@@ -14,5 +14,5 @@ export function isSteady(windows: readonly number[], band: number): boolean {
 
 /** A second, and shorter where the whole warm-up is short, so that enough windows fit in. */
 export function warmUpWindowMicros(maxMicros: number): number {
-  return Math.min(1_000_000, Math.max(50_000, maxMicros / (STEADY_WINDOWS + 1)));
+  return Math.min(1_000_000, Math.max(50_000, maxMicros / (2 * STEADY_WINDOWS)));
 }

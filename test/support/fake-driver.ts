@@ -1,3 +1,5 @@
+import type { DriverSource } from "../../src/bench/load/driver-source.js";
+import type { Participant } from "../../src/bench/participant.js";
 import type {
   LoadSession,
   LoadSessionOptions,
@@ -7,8 +9,6 @@ import type {
   WatchSession,
 } from "../../src/targets/driver.js";
 import type { Ensemble, Member, ProcessUsage } from "../../src/targets/target.js";
-import type { DriverSource } from "../../src/bench/load/driver-source.js";
-import type { Participant } from "../../src/bench/participant.js";
 
 /**
  * A coordination service in shared memory, so that the load workers of one run see the same one. It answers in the next
@@ -89,7 +89,12 @@ export function fakeEnsemble(overrides: Partial<Ensemble> = {}): Ensemble {
   let readings = 0;
   const member = fakeMember(() => {
     readings++;
-    return { cpuMicros: readings * 1_000, writtenBytes: readings * 4_096, residentBytes: 1_000_000, syncs: readings * 2 };
+    return {
+      cpuMicros: readings * 1_000,
+      writtenBytes: readings * 4_096,
+      residentBytes: 1_000_000,
+      syncs: readings * 2,
+    };
   });
   return {
     target: "zookeeper",
@@ -219,7 +224,8 @@ class FakeLoadSession implements LoadSession {
     }
     const order = Atomics.load(this.words, CLOCK);
     const back =
-      (mistake === "order-regresses" && planted) || (mistake === "linearizable-read-stale" && operation === 2 && planted);
+      (mistake === "order-regresses" && planted) ||
+      (mistake === "linearizable-read-stale" && operation === 2 && planted);
     this.session.listener.ended(slot, "", back ? order - 60 : order, 0);
   }
 

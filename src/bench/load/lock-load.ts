@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { assert } from "../../base/assert.js";
 import { type RandomSource, randomBelow } from "../../base/random.js";
 import type { LockSession, TargetDriver } from "../../targets/driver.js";
@@ -131,7 +131,9 @@ export class LockLoad implements Load {
       if (handedOverMicros > 0) {
         window.recorder.succeeded(HAND_OVER, handedOverMicros, handedOverMicros, grantedMicros);
       }
+      // Held for a turn of the event loop at the least: a second holder must find it held.
       if (this.workload.holdMicros > 0) await sleep(this.workload.holdMicros / 1_000);
+      else await turn();
       await this.release(contender, index, lock, window);
     }
   }

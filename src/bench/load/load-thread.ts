@@ -1,11 +1,11 @@
-import { createDriver } from "../bench/load/driver-source.js";
-import { failureName } from "../bench/load/failure.js";
-import type { Load, LoadJob } from "../bench/load/load.js";
-import { LockLoad } from "../bench/load/lock-load.js";
-import { MixLoad } from "../bench/load/mix-load.js";
-import { WatchLoad } from "../bench/load/watch-load.js";
-import type { TargetDriver } from "../targets/driver.js";
+import type { TargetDriver } from "../../targets/driver.js";
+import { createDriver } from "./driver-source.js";
+import { failureName } from "./failure.js";
+import type { Load, LoadJob } from "./load.js";
 import type { LoadCommand, LoadReply, LoadTask } from "./load-messages.js";
+import { LockLoad } from "./lock-load.js";
+import { MixLoad } from "./mix-load.js";
+import { WatchLoad } from "./watch-load.js";
 
 /** The thread side of a load worker, run by piscina: one task for the whole run. */
 export default function serveLoad(task: LoadTask): Promise<void> {

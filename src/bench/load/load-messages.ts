@@ -1,5 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
-import type { LoadJob, LoadReport, LoadWindow } from "../bench/load/load.js";
+import type { LoadJob, LoadReport, LoadWindow } from "./load.js";
 
 /** What a worker is given for the whole run: it serves commands on the port until `exit`. */
 export interface LoadTask {

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import type { LoadJob, LoadReport, LoadWindow } from "../bench/load/load.js";
+import type { LoadJob, LoadReport, LoadWindow } from "./load.js";
 import type { LoadCommand, LoadReply, LoadTask, RemoteError } from "./load-messages.js";
 
 /** A load worker could not do what it was told. */
