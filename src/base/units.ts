@@ -17,6 +17,13 @@ export function parseSizeBytes(text: string): number {
   return Math.round(Number(match[1]) * SIZE_BYTES[(match[2] ?? "b").toLowerCase() as keyof typeof SIZE_BYTES]);
 }
 
+/** "10%" is 0.1; a bare number is refused, since 0.1 could mean either. */
+export function parsePercentage(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
+  if (!match) throw new UserError(USER_ERRORS.badPercentage, { value: text });
+  return Number(match[1]) / 100;
+}
+
 export function formatMicros(micros: number): string {
   if (micros < 1_000) return `${Math.round(micros)} us`;
   if (micros < 100_000) return `${(micros / 1_000).toFixed(micros < 10_000 ? 2 : 1)} ms`;

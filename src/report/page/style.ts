@@ -47,6 +47,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.85rem; font-variant
 th, td { padding: 6px 8px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; }
 th { font-weight: 600; }
 thead th { color: var(--muted); border-bottom: 2px solid var(--line); vertical-align: bottom; }
+tbody th[scope="row"] { position: sticky; left: 0; background: var(--paper); }
 .text { text-align: left; }
 .wide { text-align: left; white-space: normal; min-width: 18ch; }
 tbody tr.group th { text-align: left; background: var(--panel); font-size: 0.9rem; }

@@ -187,8 +187,7 @@ ${cell(outage.round + 1)}${cell(within === null ? none : duration(within.fromMic
 ${cell(lasted === null ? "to the end" : duration(lasted))}
 ${cell(outage.overallMicros === null ? "never served again" : html`<b>${duration(outage.overallMicros)}</b>`)}
 ${cell(micros(outage.perClient?.p50 ?? null))}${cell(micros(outage.perClient?.max ?? null))}
-${cell(outage.recoveryMicros === null ? "never" : duration(outage.recoveryMicros))}
-${errorCell(outage.errors)}${cell(integer(outage.sessionsLost))}</tr>`;
+${cell(outage.recoveryMicros === null ? "never" : duration(outage.recoveryMicros))}</tr>`;
     }),
   );
   if (rows.length === 0) return null;
@@ -203,8 +202,6 @@ ${errorCell(outage.errors)}${cell(integer(outage.sessionsLost))}</tr>`;
       { name: "Outage", unit: "median client" },
       { name: "Outage", unit: "worst client" },
       { name: "Recovered", unit: "to 90% throughput" },
-      { name: "Errors", unit: "count" },
-      { name: "Sessions lost", unit: "count" },
     ],
     rows,
   );
@@ -212,13 +209,14 @@ ${errorCell(outage.errors)}${cell(integer(outage.sessionsLost))}</tr>`;
 
 const PHASES = ["before", "during", "after"] as const;
 
-/** Latency around each fault. */
+/** Latency before, during and after each fault, and what failed. */
 export function outagePhaseTable(result: RunResult): Markup | null {
   const rows = result.targets.flatMap((target) =>
     target.outages.map((outage) => {
       const summaries = PHASES.map((name) => outage.phases.find((each) => each.phase === name)?.latency ?? null);
       return html`<tr>${targetCell(result, target.label)}<td class="text">${outage.fault}</td>${cell(outage.round + 1)}
-${(["p50", "p99"] as const).map((name) => summaries.map((summary) => percentileCell(summary, name)))}</tr>`;
+${(["p50", "p99"] as const).map((name) => summaries.map((summary) => percentileCell(summary, name)))}
+${errorCell(outage.errors)}${cell(integer(outage.sessionsLost))}</tr>`;
     }),
   );
   if (rows.length === 0) return null;

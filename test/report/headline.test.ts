@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RatioRecord, RunResult } from "../../src/bench/result.js";
+import { comparisons, notices, outageSentences } from "../../src/report/headline.js";
+import {
+  CORE,
+  insufficient,
+  interrupted,
+  leaderKill,
+  makeResult,
+  threeTargets,
+  ZOOKEEPER,
+} from "../support/results.js";
+
+const two = makeResult({ seed: 6, targets: [CORE, ZOOKEEPER], rounds: 3, seconds: 2, spread: 0.02 });
+
+const ratio = (
+  metric: RatioRecord["metric"],
+  value: number | null,
+  min: number | null,
+  max: number | null,
+): RatioRecord => ({
+  numerator: "core",
+  denominator: "zookeeper",
+  operation: "read",
+  metric,
+  value,
+  min,
+  max,
+  note: value === null ? "zookeeper not warmed" : "",
+});
+
+const said = (record: RatioRecord, result: RunResult = two): string =>
+  comparisons({ ...result, ratios: [record] })[0]?.sentences.join(" ") ?? "";
+
+test("a ratio above one in every round is claimed, with its spread", () => {
+  assert.equal(
+    said(ratio("opsPerSecond", 2.1, 1.98, 2.24)),
+    "core did 2.10× the read operations per second of zookeeper (1.98× to 2.24× between rounds).",
+  );
+});
+
+test("a ratio below one is said to be slower", () => {
+  assert.equal(
+    said(ratio("opsPerSecond", 0.6, 0.55, 0.7)),
+    "core is slower: it did 0.600× the read operations per second of zookeeper (0.550× to 0.700× between rounds).",
+  );
+});
+
+test("nothing is claimed where the rounds disagree about which is faster", () => {
+  assert.match(said(ratio("opsPerSecond", 1.02, 0.95, 1.06)), /cannot be told apart/);
+  assert.match(said(ratio("p99", 0.9, 0.7, 1.2)), /no clear difference/);
+});
+
+test("latency and CPU are better when lower, and said to be worse when higher", () => {
+  assert.match(said(ratio("p99", 0.5, 0.4, 0.6)), /p99 latency: 0\.500× that of zookeeper .*; lower is better\./);
+  assert.match(said(ratio("cpuMicrosPerOperation", 1.5, 1.4, 1.6)), /; core is worse here\./);
+});
+
+test("without a value there is no figure, and the reason is given", () => {
+  const [comparison] = comparisons({ ...two, ratios: [ratio("opsPerSecond", null, null, null)] });
+  assert.equal(comparison?.figure, null);
+  assert.deepEqual(comparison?.sentences, ["No ratio of throughput for read: zookeeper not warmed."]);
+});
+
+test("saturated clients make a ratio a bound", () => {
+  const saturated = (label: string): RunResult => ({
+    ...two,
+    targets: two.targets.map((target) => ({
+      ...target,
+      rounds: target.rounds.map((round) => ({
+        ...round,
+        client: { ...round.client, saturated: label === "both" || target.label === label },
+      })),
+    })),
+  });
+  const record = ratio("opsPerSecond", 2, 1.9, 2.1);
+  assert.match(said(record, saturated("core")), /at least, since the clients were the limit against core/);
+  assert.match(said(record, saturated("zookeeper")), /at most, since/);
+  assert.match(said(record, saturated("both")), /the limit on both sides/);
+});
+
+test("at a fixed rate latency leads and throughput claims nothing", () => {
+  const plan = { seed: 6, targets: [CORE, ZOOKEEPER], rounds: 3, seconds: 2, spread: 0.02, ratePerSecond: 1_000 };
+  const [comparison] = comparisons(makeResult(plan));
+  assert.equal(comparison?.caption, "p99 latency of read, lower is better");
+  assert.ok(comparison?.sentences.includes("Both were offered the same load, so their throughput says nothing."));
+});
+
+test("a clean result has no notices; others have theirs, the gravest first", () => {
+  assert.deepEqual(notices(threeTargets()), []);
+  assert.deepEqual(
+    notices(insufficient()).map(({ tone, title }) => [tone, title]),
+    [
+      ["bad", "zookeeper was inconsistent"],
+      ["bad", "zookeeper: a check could not be made"],
+      ["caution", "Clients saturated against core"],
+      ["caution", "zookeeper was not warmed"],
+    ],
+  );
+  assert.deepEqual(
+    notices(interrupted()).map(({ title }) => title),
+    ["Interrupted", "zookeeper was not measured", "etcd was not measured"],
+  );
+  assert.deepEqual(
+    notices(leaderKill()).map(({ title }) => title),
+    ["Threshold missed by etcd"],
+  );
+});
+
+test("an outage is told as clients felt it, also where service never came back", () => {
+  const result = leaderKill();
+  const [zookeeper] = result.targets;
+  const [outage] = zookeeper?.outages ?? [];
+  assert.ok(zookeeper && outage);
+  const told = (outages: readonly (typeof outage)[]): readonly string[] =>
+    outageSentences({ ...result, targets: [{ ...zookeeper, outages }] });
+  assert.deepEqual(told([{ ...outage, overallMicros: 1_320_000, sessionsLost: 0 }]), [
+    "zookeeper, kill leader: no client was served for 1.32 s; no session was lost.",
+  ]);
+  assert.deepEqual(
+    told([
+      { ...outage, overallMicros: 900_000 },
+      { ...outage, overallMicros: null },
+      { ...outage, overallMicros: 1_320_000 },
+    ]),
+    [
+      "zookeeper, kill leader in 3 rounds: no client was served for 900 ms to 1.32 s; 1 times service never came back and 6 sessions were lost.",
+    ],
+  );
+  assert.match(told([{ ...outage, overallMicros: null }])[0] ?? "", /no client was served again/);
+});
