@@ -16,8 +16,8 @@ export const MAX_BUFFER_BYTES = 0xfffff;
  */
 export class ByteReader {
   offset: number;
-  readonly end: number;
-  readonly bytes: Buffer;
+  end: number;
+  bytes: Buffer;
   /** No string or buffer may claim to be longer than this, in bytes. */
   readonly lengthMax: number;
 
@@ -26,6 +26,14 @@ export class ByteReader {
     this.offset = offset;
     this.end = end;
     this.lengthMax = lengthMax;
+  }
+
+  /** Sets the cursor over other bytes, so that one reader serves many messages. */
+  over(bytes: Buffer, offset: number, end: number): this {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+    return this;
   }
 
   get remaining(): number {

@@ -221,6 +221,91 @@ export const USER_ERRORS = {
     what: "'{value}' is not a metric of the gate",
     remedy: "use some of {known}, separated by commas",
   },
+  unreadableFile: {
+    code: "UNREADABLE_FILE",
+    exitCode: EXIT.usage,
+    what: "cannot be read: {problem}",
+    remedy: "check the path and its permissions",
+  },
+  badConfiguration: {
+    code: "BAD_CONFIGURATION",
+    exitCode: EXIT.usage,
+    what: "{key}: {problem}",
+    remedy: "correct the file; `zabench serve --help` lists the keys",
+  },
+  cannotListen: {
+    code: "CANNOT_LISTEN",
+    exitCode: EXIT.usage,
+    what: "port {port} of {host} cannot be listened on: {problem}",
+    remedy: "choose another address or port ({key})",
+  },
+  dataFolderUnusable: {
+    code: "DATA_FOLDER_UNUSABLE",
+    exitCode: EXIT.usage,
+    what: "the data folder cannot be used ({reason})",
+    remedy: "name a folder that this user may write to as dataDir or dataLogDir",
+  },
+  logInDataFolder: {
+    code: "LOG_IN_DATA_FOLDER",
+    exitCode: EXIT.usage,
+    what: "a transaction log lies in the folder of the snapshots, but dataLogDir says that logs are elsewhere",
+    remedy: "move every log.* file from here to {folder}, or leave out dataLogDir",
+  },
+  snapshotInLogFolder: {
+    code: "SNAPSHOT_IN_LOG_FOLDER",
+    exitCode: EXIT.usage,
+    what: "a snapshot lies in the folder of the transaction logs, but dataDir says that snapshots are elsewhere",
+    remedy: "move every snapshot.* file from here to {folder}, or leave out dataLogDir",
+  },
+  logDamaged: {
+    code: "LOG_DAMAGED",
+    exitCode: EXIT.internal,
+    what: "the transaction log is damaged at offset {offset}: {reason}",
+    remedy:
+      "a server of an ensemble: move its version-2 folders away, keep myid, and let it copy everything from the others; " +
+      "a standalone server: restore the file from a copy, or give up every transaction from there on with " +
+      "'truncate -s {offset} {file}'",
+  },
+  logGap: {
+    code: "LOG_GAP",
+    exitCode: EXIT.internal,
+    what: "transactions between 0x{last} and 0x{next} are missing before offset {offset}",
+    remedy:
+      "put the missing log or a newer snapshot back; a server of an ensemble: move its version-2 folders away, keep " +
+      "myid, and let it copy everything from the others",
+  },
+  logUnwritable: {
+    code: "LOG_UNWRITABLE",
+    exitCode: EXIT.internal,
+    what: "the transaction log cannot be repaired ({reason})",
+    remedy: "make room on the disk or let this user write to the file, and start again",
+  },
+  noValidSnapshot: {
+    code: "NO_VALID_SNAPSHOT",
+    exitCode: EXIT.internal,
+    what: "none of the {count} newest snapshots can be read; the newest: {reason}",
+    remedy:
+      "put a good snapshot back; a server of an ensemble: move its version-2 folders away, keep myid, and let it copy " +
+      "everything from the others",
+  },
+  logWithoutSnapshot: {
+    code: "LOG_WITHOUT_SNAPSHOT",
+    exitCode: EXIT.internal,
+    what: "there are transaction logs but no snapshot, so a snapshot may have been lost",
+    remedy: "put the snapshot back; if there never was one, start once with snapshot.trust.empty=true",
+  },
+  snapshotCompression: {
+    code: "SNAPSHOT_COMPRESSION",
+    exitCode: EXIT.internal,
+    what: "the newest snapshot is compressed with snappy, which is not supported",
+    remedy: "let the server that wrote it take one more with snapshot.compression.method empty or gz",
+  },
+  zxidUnsupported: {
+    code: "ZXID_UNSUPPORTED",
+    exitCode: EXIT.internal,
+    what: "the file belongs to an epoch beyond {epochMax}, which is not supported",
+    remedy: "start from an empty data folder",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };

@@ -1,0 +1,173 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { MalformedBytesError } from "../base/bytes.js";
+import { ClientConnection } from "../core/request/client-connection.js";
+import type { StandaloneCore } from "../core/standalone.js";
+import { FrameSplitter } from "../jute/framing.js";
+import { listenOn } from "./listen.js";
+
+export interface ClientPortOptions {
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly backlog: number | undefined;
+  /** Per client address; 0 is no limit. */
+  readonly connectionsPerAddressMax: number;
+  readonly maxBufferBytes: number;
+  /** While more writes than this are in flight, connections that already have some are not read from. */
+  readonly outstandingMax: number;
+  /** The answer to a four-letter word; undefined where the four bytes are none. */
+  fourLetterWord(word: string): string | undefined;
+  /** Called at the end of a turn in which the core was given something. */
+  turnEnded(): void;
+}
+
+/** Sockets without a session are closed after this long (upstream: zookeeper.nio.sessionlessCnxnTimeout). */
+const SESSIONLESS_TIMEOUT_MS = 10_000;
+/** A client that does not read its replies is not read from once this much waits for it. */
+const UNSENT_BYTES_MAX = 1 << 20;
+/** Closes quietly: what telnet sends for an interrupt. */
+const TELNET_INTERRUPT = 0xfff4fffd | 0;
+
+/** The sockets of the client port: bytes in, frames to the core; output of the core out, one write a turn for each. */
+export class ClientPort {
+  private readonly server: Server;
+  private readonly sockets = new Map<ClientConnection, Socket>();
+  private readonly perAddress = new Map<string, number>();
+  private readonly throttled = new Set<Socket>();
+  private readonly core: StandaloneCore;
+  private readonly options: ClientPortOptions;
+
+  constructor(core: StandaloneCore, options: ClientPortOptions) {
+    this.core = core;
+    this.options = options;
+    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  }
+
+  /** Returns the port, which was the system's choice where 0 was asked for. Throws UserError `portInUse`. */
+  async listen(): Promise<number> {
+    const { host, port, backlog } = this.options;
+    return listenOn(this.server, { host, port, backlog, key: "clientPort" });
+  }
+
+  get connectionCount(): number {
+    return this.sockets.size;
+  }
+
+  /** Sends what the core wrote for these connections, and closes those that it is done with. */
+  flush(dirty: readonly ClientConnection[]): void {
+    for (const connection of dirty) {
+      const socket = this.sockets.get(connection);
+      const { output } = connection;
+      if (socket === undefined) {
+        output.reset();
+        continue;
+      }
+      if (output.offset > 0) {
+        // The socket may keep the buffer beyond this turn, so it gets bytes of its own.
+        socket.write(output.copy());
+        output.reset();
+        if (socket.writableLength > UNSENT_BYTES_MAX && !socket.isPaused()) {
+          socket.pause();
+          socket.once("drain", () => socket.resume());
+        }
+      }
+      if (connection.phase === "closing") this.end(connection, socket);
+    }
+    if (this.throttled.size > 0 && this.core.outstandingCount <= this.options.outstandingMax) {
+      for (const socket of this.throttled) socket.resume();
+      this.throttled.clear();
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const socket of this.sockets.values()) socket.destroy();
+    await closed;
+  }
+
+  private accept(socket: Socket): void {
+    const address = normalizeAddress(socket.remoteAddress ?? "");
+    const { connectionsPerAddressMax, maxBufferBytes } = this.options;
+    const sameAddress = this.perAddress.get(address) ?? 0;
+    if (connectionsPerAddressMax > 0 && sameAddress >= connectionsPerAddressMax) {
+      socket.destroy();
+      return;
+    }
+    this.perAddress.set(address, sameAddress + 1);
+    const connection = new ClientConnection(address, socket.remotePort ?? 0, performance.now());
+    this.sockets.set(connection, socket);
+    this.core.connected(connection);
+    const splitter = new FrameSplitter(maxBufferBytes);
+    const sessionless = setTimeout(() => {
+      if (connection.session === undefined) socket.destroy();
+    }, SESSIONLESS_TIMEOUT_MS);
+    sessionless.unref();
+    const onFrame = (bytes: Buffer, start: number, end: number): boolean => {
+      if (this.core.received(connection, bytes, start, end)) return true;
+      socket.destroy();
+      return false;
+    };
+    let sniffed = false;
+    let prefix: Buffer | undefined;
+    const onData = (data: Buffer): void => {
+      let chunk = data;
+      if (!sniffed) {
+        if (prefix !== undefined) chunk = Buffer.concat([prefix, chunk]);
+        if (chunk.length < 4) {
+          prefix = chunk;
+          return;
+        }
+        sniffed = true;
+        prefix = undefined;
+        if (this.answerWord(socket, chunk)) return;
+      }
+      try {
+        splitter.push(chunk, onFrame);
+      } catch (error) {
+        // Upstream closes without a reply as well: after a false length nothing on this connection can be trusted.
+        if (!(error instanceof MalformedBytesError)) throw error;
+        socket.destroy();
+      }
+      if (connection.queue.length > 0 && this.core.outstandingCount > this.options.outstandingMax) {
+        socket.pause();
+        this.throttled.add(socket);
+      }
+      this.options.turnEnded();
+    };
+    socket.on("data", onData);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      clearTimeout(sessionless);
+      this.throttled.delete(socket);
+      this.sockets.delete(connection);
+      this.core.disconnected(connection);
+      const left = (this.perAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.perAddress.delete(address);
+      else this.perAddress.set(address, left);
+    });
+  }
+
+  /** Words are told from lengths by their first four bytes, before a connection's first frame. */
+  private answerWord(socket: Socket, chunk: Buffer): boolean {
+    if (chunk.readInt32BE(0) === TELNET_INTERRUPT) {
+      socket.destroy();
+      return true;
+    }
+    const answer = this.options.fourLetterWord(chunk.toString("latin1", 0, 4));
+    if (answer === undefined) return false;
+    socket.removeAllListeners("data");
+    socket.end(answer);
+    socket.resume();
+    return true;
+  }
+
+  private end(connection: ClientConnection, socket: Socket): void {
+    this.core.disconnected(connection);
+    socket.end();
+    socket.setTimeout(SESSIONLESS_TIMEOUT_MS, () => socket.destroy());
+  }
+}
+
+/** IPv4 peers of a dual-stack socket are named as IPv4, since ACLs and people do so. */
+function normalizeAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}

@@ -1,0 +1,85 @@
+import type { Zxid } from "../base/zxid.js";
+import { TXN_DIGEST_VERSION } from "../core/log/transactions.js";
+import type { SessionTable } from "../core/session/session-table.js";
+import type { ZnodeStore } from "../core/tree/store.js";
+import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
+import type { Logger } from "./log.js";
+import type { StorageFolders } from "./storage/folders.js";
+import { purge } from "./storage/purge.js";
+import { writeSnapshot } from "./storage/snapshot-file.js";
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * When snapshots are taken, and which are kept. One is taken at a time, beside the serving of requests, after between a
+ * half and all of `snapCount` transactions, so that the members of an ensemble do not all take theirs at once.
+ */
+export class Snapshots {
+  private running: Promise<void> | undefined;
+  private dueAtCount: number;
+  private readonly purging: NodeJS.Timeout | undefined;
+  private readonly folders: StorageFolders;
+  private readonly configuration: ServerConfiguration;
+  private readonly random: () => number;
+  private readonly log: Logger;
+
+  constructor(folders: StorageFolders, configuration: ServerConfiguration, random: () => number, log: Logger) {
+    this.folders = folders;
+    this.configuration = configuration;
+    this.random = random;
+    this.log = log;
+    this.dueAtCount = this.nextDue(0);
+    const { autopurgeIntervalHours, autopurgeRetain } = configuration;
+    if (autopurgeIntervalHours > 0) {
+      this.purging = setInterval(() => this.purge(autopurgeRetain), autopurgeIntervalHours * HOUR_MS);
+      this.purging.unref();
+      this.purge(autopurgeRetain);
+    }
+  }
+
+  /** `transactionCount` counts from the start of the server. */
+  due(transactionCount: number): boolean {
+    if (this.running !== undefined || transactionCount < this.dueAtCount) return false;
+    this.dueAtCount = this.nextDue(transactionCount);
+    return true;
+  }
+
+  /**
+   * Writes a snapshot of the tree as it is while this goes on; `appliedZxid` tells the last transaction
+   * applied, when it begins and when it ends. A
+   * failure is told and not passed on: the log still has everything.
+   */
+  take(store: ZnodeStore, sessions: SessionTable, appliedZxid: () => Zxid): Promise<void> {
+    const begun = performance.now();
+    const content = {
+      sessions: sessions.entries(),
+      acls: store.acls.lists(),
+      walk: () => store.walk(),
+      digest: () => ({ zxid: appliedZxid(), version: TXN_DIGEST_VERSION, digest: store.treeDigest }),
+    };
+    this.running = writeSnapshot(this.folders.snapshots, appliedZxid(), content)
+      .then(
+        (path) => this.log.info({ path, tookMs: Math.round(performance.now() - begun) }, "snapshot written"),
+        (error: unknown) => this.log.error({ error: String(error) }, "a snapshot could not be written"),
+      )
+      .finally(() => {
+        this.running = undefined;
+      });
+    return this.running;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.purging);
+    await this.running;
+  }
+
+  private purge(keep: number): void {
+    const paths = purge(this.folders, keep);
+    if (paths.length > 0) this.log.info({ paths }, "old snapshots and logs were deleted");
+  }
+
+  private nextDue(count: number): number {
+    const half = Math.floor(this.configuration.snapshotTransactionsMax / 2);
+    return count + half + (this.random() % Math.max(1, half));
+  }
+}
