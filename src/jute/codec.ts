@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.js";
 import type { ByteReader, ByteWriter } from "../base/bytes.js";
 import { MalformedBytesError } from "../base/bytes.js";
 import type { Zxid } from "../base/zxid.js";
@@ -69,6 +70,7 @@ export const buffer: Codec<Uint8Array | null> = {
 
 /** Null is read as the empty vector, and the empty vector is written as such. */
 export function vector<T>(element: Codec<T>): Codec<readonly T[]> {
+  assert(element.bytesMin > 0, "elements take room, or their count would not be bounded by the bytes there are");
   return {
     bytesMin: 4,
     read: (reader) => {

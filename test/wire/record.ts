@@ -254,7 +254,6 @@ async function recordRaw(recorder: Recorder): Promise<void> {
       session.request(type, codec, value, { onReply: (_token, error) => answered(error) }, 0);
     });
   await ask(OP.getChildren, GetChildrenRequest, { path: "/", watch: false });
-  await ask(OP.check, CheckVersionRequest, { path: "/", version: 0 });
   await ask(OP.check, CheckVersionRequest, { path: "/", version: 5 });
   await ask(OP.sasl, GetSASLRequest, { token: Buffer.from("token") });
   await ask(OP.create, CreateRequest, { path: "/no-acl", data: null, acl: null, flags: 0 });
