@@ -306,12 +306,6 @@ export const USER_ERRORS = {
     what: "the file belongs to an epoch beyond {epochMax}, which is not supported",
     remedy: "start from an empty data folder",
   },
-  targetUnreachable: {
-    code: "TARGET_UNREACHABLE",
-    exitCode: EXIT.usage,
-    what: "no member of {target} serves at {addresses} ({reason})",
-    remedy: "check that it runs, and that these are its client addresses without TLS",
-  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };

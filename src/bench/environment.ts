@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import type { EnvironmentRecord } from "./result.js";
 
@@ -11,9 +10,4 @@ export function describeEnvironment(): EnvironmentRecord {
     cores: availableParallelism(),
     memoryBytes: totalmem(),
   };
-}
-
-export function zabenchVersion(): string {
-  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }

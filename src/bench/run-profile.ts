@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { UserError } from "../base/user-error.js";
+import { packageVersion } from "../targets/core/package-root.js";
 import { calibrate } from "./calibration.js";
-import { describeEnvironment, zabenchVersion } from "./environment.js";
+import { describeEnvironment } from "./environment.js";
 import type { RunEvent } from "./events.js";
 import { fairnessOf } from "./fairness.js";
 import { nowMicros } from "./load/clock.js";
@@ -123,7 +124,7 @@ function assemble(
   return {
     schemaVersion: 1,
     kind: "run",
-    zabenchVersion: zabenchVersion(),
+    zabenchVersion: packageVersion(),
     profile: { name: profile.name, description: profile.description, text, overrides },
     startedAt: run.startedAt.toISOString(),
     durationMicros: Math.round(nowMicros() - run.runStartMicros),

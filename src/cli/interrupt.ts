@@ -14,7 +14,8 @@ export class Interrupt {
   constructor(onFirst: () => void) {
     this.signal = this.controller.signal;
     this.handle = (name) => {
-      if (this.controller.signal.aborted) process.exit(name === "SIGINT" ? EXIT.interrupted : 128 + constants.signals[name]);
+      if (this.controller.signal.aborted)
+        process.exit(name === "SIGINT" ? EXIT.interrupted : 128 + constants.signals[name]);
       this.controller.abort();
       onFirst();
     };

@@ -25,7 +25,9 @@ export class Progress {
         this.status("measuring the machine: fdatasync, loopback, timers");
         break;
       case "preparing":
-        this.status(`${event.label}: ${event.round === 0 ? "preparing the warm-up" : `preparing round ${event.round}`}`);
+        this.status(
+          `${event.label}: ${event.round === 0 ? "preparing the warm-up" : `preparing round ${event.round}`}`,
+        );
         break;
       case "warming": {
         const seconds = (event.elapsedMicros / 1e6).toFixed(0);

@@ -40,7 +40,9 @@ Examples:
       });
       process.exitCode = await compareAndReport({
         profile: shortProfile(),
-        targets: kinds.filter((_, index) => (found[index] ?? []).length > 0).map(({ name }) => parseTargetReference(name)),
+        targets: kinds
+          .filter((_, index) => (found[index] ?? []).length > 0)
+          .map(({ name }) => parseTargetReference(name)),
         servers: 1,
         workers: defaultWorkers(),
         out: options.out,

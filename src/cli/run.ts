@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
-import { profileNames, loadProfile } from "../bench/profile/load.js";
+import { loadProfile, profileNames } from "../bench/profile/load.js";
 import { overrideProfile, whole } from "../bench/profile/overrides.js";
 import { parseTargetReference } from "../targets/address.js";
 import { compareAndReport } from "./comparison.js";

@@ -335,17 +335,9 @@ export class Http2Connection implements FrameSink {
 
   private handleData(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     this.requireStream(streamId);
-<<<<<<< HEAD
-    const length = end - start;
-    this.connectionReceivedBytes += length;
-    if (this.connectionReceivedBytes > CONNECTION_WINDOW_BYTES) {
-      throw new Http2Error(ERROR_CODE.flowControlError, "more data than the connection's window");
-    }
-=======
     // What arrives is consumed at once, so a window is half open at the least, and never held against the peer.
     const length = end - start;
     this.connectionReceivedBytes += length;
->>>>>>> etcd
     if (this.connectionReceivedBytes >= CONNECTION_WINDOW_BYTES / 2) {
       writeWindowUpdate(this.out, 0, this.connectionReceivedBytes);
       this.connectionReceivedBytes = 0;
@@ -355,12 +347,6 @@ export class Http2Connection implements FrameSink {
     const dataStart = (flags & FLAG.padded) === 0 ? start : start + 1;
     const dataEnd = (flags & FLAG.padded) === 0 ? end : end - this.padding(bytes, start, end);
     const received = (this.receivedBytes[cell] as number) + length;
-<<<<<<< HEAD
-    if (received > STREAM_WINDOW_BYTES) {
-      throw new Http2Error(ERROR_CODE.flowControlError, "more data than the stream's window");
-    }
-=======
->>>>>>> etcd
     const ends = (flags & FLAG.endStream) !== 0;
     if (received >= STREAM_WINDOW_BYTES / 2 && !ends) {
       writeWindowUpdate(this.out, streamId, received);
