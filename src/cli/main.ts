@@ -2,27 +2,57 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
+import { gateCommand } from "./gate.js";
+import { quickstartCommand } from "./quickstart.js";
+import { reportCommand } from "./report.js";
+import { runCommand } from "./run.js";
+import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
 import { targetsCommand } from "./targets.js";
 
+const COMMANDS = [
+  quickstartCommand,
+  runCommand,
+  gateCommand,
+  reportCommand,
+  targetsCommand,
+  serveCommand,
+  selfTestCommand,
+] as const;
+
 const EXAMPLES = `
+Examples:
+  zabench quickstart
+  zabench run read-heavy --target core --target zookeeper
+  zabench serve zoo.cfg
+
 Exit codes: 0 passed, 1 internal failure, 2 usage or invalid profile, 3 threshold or regression, 4 inconsistent history,
 5 unknown or insufficient data, 130 interrupted (partial results are kept).`;
 
-function program(): Command {
-  const root = new Command("zabench")
+function createProgram(): Command {
+  const program = new Command("zabench")
     .description("benchmark and chaos harness for coordination services, with a ZooKeeper-compatible core of its own")
     .version(zabenchVersion)
-    .addHelpText("after", EXAMPLES)
-    .showHelpAfterError("(zabench --help lists what there is)");
-  for (const command of [serveCommand(), targetsCommand()]) {
-    root.addCommand(command.exitOverride());
+    .addHelpText("after", EXAMPLES);
+  for (const create of COMMANDS) program.addCommand(create());
+  for (const command of [program, ...descendants(program)]) {
+    command.exitOverride().showHelpAfterError("(--help lists what there is)");
   }
-  return root.exitOverride();
+  return program;
 }
 
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)]);
+}
+
+// A reader that has seen enough, such as `head`, is no reason for a stack trace.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.ok);
+  throw error;
+});
+
 try {
-  await program().parseAsync(process.argv);
+  await createProgram().parseAsync(process.argv);
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -1,0 +1,37 @@
+/** What a run says while it goes on. Times in microseconds. */
+export type RunEvent =
+  | { readonly kind: "calibrating" }
+  | { readonly kind: "preparing"; readonly label: string; readonly round: number }
+  | {
+      readonly kind: "warming";
+      readonly label: string;
+      readonly elapsedMicros: number;
+      readonly opsPerSecond: number;
+    }
+  | {
+      readonly kind: "warmed";
+      readonly label: string;
+      readonly steady: boolean;
+      readonly durationMicros: number;
+    }
+  | {
+      readonly kind: "measuring";
+      readonly label: string;
+      /** From 1. */
+      readonly round: number;
+      readonly rounds: number;
+      readonly elapsedMicros: number;
+      readonly durationMicros: number;
+      readonly opsPerSecond: number;
+      readonly errors: number;
+    }
+  | {
+      readonly kind: "measured";
+      readonly label: string;
+      readonly round: number;
+      readonly rounds: number;
+      readonly opsPerSecond: number;
+      readonly p50: number | null;
+      readonly p99: number | null;
+      readonly errors: number;
+    };

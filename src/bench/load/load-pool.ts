@@ -1,0 +1,97 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { Piscina } from "piscina";
+import type { LoadJob, LoadReport, LoadWindow } from "./load.js";
+import type { LoadCommand, LoadReply, LoadTask, RemoteError } from "./load-messages.js";
+
+/** A load worker could not do what it was told. */
+export class LoadError extends Error {
+  override readonly name = "LoadError";
+  /** The target's own name of the failure: "CONNECTIONLOSS". */
+  readonly failure: string;
+  readonly remoteStack: string | undefined;
+
+  constructor(remote: RemoteError) {
+    super(remote.message);
+    this.failure = remote.failure;
+    this.remoteStack = remote.stack;
+  }
+}
+
+/**
+ * The main side of the load workers: as many threads as asked for, each with one task for the whole run, so that no worker
+ * ever blocks its event loop between tasks while its sessions want their pings.
+ */
+export class LoadPool {
+  readonly workers: number;
+  private readonly pool: Piscina<LoadTask, void>;
+  private readonly ports: MessagePort[] = [];
+  /** Rejects as soon as any worker has ended by an error of its own. */
+  private readonly broken: Promise<never>;
+
+  constructor(workers: number) {
+    this.workers = workers;
+    this.pool = new Piscina<LoadTask, void>({
+      filename: new URL("./load-thread.js", import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+      concurrentTasksPerWorker: 1,
+      atomics: "disabled",
+    });
+    const ended: Promise<void>[] = [];
+    for (let worker = 0; worker < workers; worker++) {
+      const { port1, port2 } = new MessageChannel();
+      this.ports.push(port1);
+      ended.push(this.pool.run({ worker, port: port2 }, { transferList: [port2] }));
+    }
+    this.broken = new Promise((_, reject) => {
+      for (const end of ended) end.catch(reject);
+    });
+    this.broken.catch(() => undefined);
+  }
+
+  /** Opens the sessions of a job. Throws LoadError where a session cannot be opened. */
+  async open(job: LoadJob): Promise<void> {
+    await this.all({ kind: "open", job });
+  }
+
+  /** Runs a window on the open job. One report per worker. */
+  async run(window: LoadWindow): Promise<LoadReport[]> {
+    const replies = await this.all({ kind: "run", window });
+    return replies.map((reply) => {
+      if (reply.kind !== "ran") throw new Error(`expected 'ran', got '${reply.kind}'`);
+      return reply.report;
+    });
+  }
+
+  /** Ends the running window now; its `run` resolves after at most `drainMs`. */
+  endNow(drainMs: number): void {
+    for (const port of this.ports) port.postMessage({ kind: "endNow", drainMs } satisfies LoadCommand);
+  }
+
+  async close(): Promise<void> {
+    await this.all({ kind: "close" });
+  }
+
+  /** Ends the threads, whatever they are doing. */
+  async destroy(): Promise<void> {
+    for (const port of this.ports) {
+      port.postMessage({ kind: "exit" } satisfies LoadCommand);
+      port.close();
+    }
+    await this.pool.destroy();
+  }
+
+  /** Every worker is asked, and every one has answered, before a failure of one is thrown. */
+  private async all(command: LoadCommand): Promise<LoadReply[]> {
+    const replies = await Promise.race([Promise.all(this.ports.map((port) => this.ask(port, command))), this.broken]);
+    for (const reply of replies) if (reply.kind === "failed") throw new LoadError(reply.error);
+    return replies;
+  }
+
+  private ask(port: MessagePort, command: LoadCommand): Promise<LoadReply> {
+    return new Promise((resolve) => {
+      port.once("message", resolve);
+      port.postMessage(command);
+    });
+  }
+}

@@ -1,0 +1,101 @@
+import type { Address } from "../../targets/target.js";
+import type { Distribution, Loop, Workload } from "../profile/profile.js";
+import type { DriverSource } from "./driver-source.js";
+
+/** What all workers together do to one target under one root; every worker takes its share of the connections. */
+export interface LoadJob {
+  readonly driver: DriverSource;
+  readonly members: readonly Address[];
+  readonly root: string;
+  readonly workload: Workload;
+  readonly keys: number;
+  readonly valueBytes: number;
+  readonly distribution: Distribution;
+  /** Over all workers. Connection c belongs to worker c modulo `workers`. */
+  readonly connections: number;
+  readonly depth: number;
+  readonly loop: Loop;
+  readonly sessionTimeoutMs: number;
+  /** Of this round. */
+  readonly seed: number;
+  readonly workers: number;
+  /** Memory of a `LoadShared`. */
+  readonly shared: SharedArrayBuffer;
+}
+
+/** When the load runs; microseconds of the monotonic clock. */
+export interface LoadWindow {
+  /** The first operation starts. Infinity of nothing: a warm-up has `recordMicros` beyond `endMicros`. */
+  readonly startMicros: number;
+  /** Operations that start (open loop: are due) from here on are recorded. */
+  readonly recordMicros: number;
+  /** No operation starts, or is due, from here on. */
+  readonly endMicros: number;
+  /** How long answers may take after the end, before they count as never given. */
+  readonly drainMs: number;
+}
+
+/** What one worker measured in one window. */
+export interface LoadReport {
+  readonly operations: readonly OperationReport[];
+  /** HDR V2 of how late sends were that found a free slot; undefined in a closed loop. */
+  readonly sendLag: Uint8Array | undefined;
+  readonly cpuMicros: number;
+  /** Share of time the worker's event loop was busy, polling for due sends not counted, 0 to 1. */
+  readonly utilization: number;
+  readonly checks: readonly CheckTally[];
+  /** Lock workloads: acquisitions of each of the worker's connections. */
+  readonly acquisitions: readonly number[];
+  /** Pauses between two acknowledgements of one connection that took longer than `GAP_MICROS_MIN`. */
+  readonly gaps: readonly AcknowledgementGap[];
+  readonly disconnects: number;
+  /** Sessions that expired and were replaced. */
+  readonly sessionsLost: number;
+}
+
+export interface OperationReport {
+  readonly name: string;
+  readonly ok: number;
+  /** Of `ok`, those that ended before the window did: what throughput is made of. */
+  readonly okInWindow: number;
+  readonly errors: Readonly<Record<string, number>>;
+  /** One per second in which something ended. */
+  readonly seconds: readonly SecondReport[];
+}
+
+export interface SecondReport {
+  /** From `recordMicros`. */
+  readonly second: number;
+  readonly ok: number;
+  readonly errors: number;
+  /** HDR V2. */
+  readonly latency: Uint8Array | undefined;
+  /** HDR V2, open loop only. */
+  readonly service: Uint8Array | undefined;
+}
+
+export interface CheckTally {
+  readonly name: string;
+  readonly observations: number;
+  readonly violations: number;
+  /** The first violation, for people; "" where there is none. */
+  readonly detail: string;
+}
+
+/** From one acknowledgement to the next of the same connection. */
+export interface AcknowledgementGap {
+  readonly connection: number;
+  readonly fromMicros: number;
+  readonly toMicros: number;
+}
+
+export const GAP_MICROS_MIN = 20_000;
+
+/** One workload, driven by one worker. */
+export interface Load {
+  /** Opens the worker's sessions. */
+  open(): Promise<void>;
+  run(window: LoadWindow): Promise<LoadReport>;
+  endNow(drainMs: number): void;
+  close(): Promise<void>;
+}

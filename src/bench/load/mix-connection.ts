@@ -1,0 +1,245 @@
+import type { RandomSource } from "../../base/random.js";
+import type { LoadListener, LoadSession } from "../../targets/driver.js";
+import type { WorkerCounters } from "../../workers/load-shared.js";
+import type { MixOperation } from "../profile/profile.js";
+import type { ArrivalSchedule } from "./arrivals.js";
+import { nowMicros } from "./clock.js";
+import { type AcknowledgementGap, GAP_MICROS_MIN, type LoadJob } from "./load.js";
+import type { OrderChecks } from "./order-checks.js";
+import type { Recorder } from "./recorder.js";
+import { drawOperation, type KeyChoice, type OperationChoice, operationSource } from "./streams.js";
+
+/** What a connection needs of the load it is part of. */
+export interface MixHost {
+  readonly choice: OperationChoice;
+  readonly checks: OrderChecks;
+  readonly counters: WorkerCounters;
+  readonly gaps: AcknowledgementGap[];
+  /** Undefined outside a window: what ends then is not recorded. */
+  readonly recorder: Recorder | undefined;
+  readonly endMicros: number;
+  disconnects: number;
+  sessionsLost: number;
+  wait(entry: number, dueMicros: number): void;
+  recordSendLag(lateMicros: number): void;
+  noteReply(): void;
+}
+
+/**
+ * One connection of a mix. A slot is free, outstanding, or (while the server cannot be reached) parked until it can: an
+ * operation that cannot be sent is no operation, and would only count errors as fast as the client can spin.
+ */
+export class MixConnection implements LoadListener {
+  readonly index: number;
+  session: LoadSession | undefined;
+  private readonly host: MixHost;
+  private readonly operations: RandomSource;
+  private readonly keys: KeyChoice;
+  private readonly slotOperation: Uint8Array;
+  private readonly slotStarted: Float64Array;
+  private readonly slotSent: Float64Array;
+  private readonly slotFloor: Float64Array;
+  private readonly slotBusy: Uint8Array;
+  /** A stack of free slots. */
+  private readonly free: Int32Array;
+  private freeCount = 0;
+  private outstanding = 0;
+  private lastOrder = 0;
+  private lastAcknowledgedMicros = 0;
+  private submitting = false;
+  private resumeQueued = false;
+  /** Open loop only. */
+  private schedule: ArrivalSchedule | undefined;
+  private entry = 0;
+  private startMicros = 0;
+  /** Open loop: true while the load's heap holds this connection. */
+  private waiting = false;
+
+  constructor(host: MixHost, index: number, job: LoadJob, keys: KeyChoice) {
+    this.host = host;
+    this.index = index;
+    this.operations = operationSource(job.seed, index);
+    this.keys = keys;
+    this.slotOperation = new Uint8Array(job.depth);
+    this.slotStarted = new Float64Array(job.depth);
+    this.slotSent = new Float64Array(job.depth);
+    this.slotFloor = new Float64Array(job.depth);
+    this.slotBusy = new Uint8Array(job.depth);
+    this.free = new Int32Array(job.depth);
+    for (let slot = job.depth - 1; slot >= 0; slot--) this.free[this.freeCount++] = slot;
+  }
+
+  startClosed(): void {
+    this.fill(nowMicros());
+  }
+
+  startOpen(schedule: ArrivalSchedule, entry: number, startMicros: number): void {
+    this.schedule = schedule;
+    this.entry = entry;
+    this.startMicros = startMicros;
+    this.waiting = true;
+  }
+
+  /** Open loop: when the next operation is due, microseconds of the monotonic clock. */
+  get dueMicros(): number {
+    return this.startMicros + (this.schedule as ArrivalSchedule).due;
+  }
+
+  /** True while operations are outstanding or, in an open loop, due before the end and not sent. */
+  get unfinished(): boolean {
+    return this.outstanding > 0 || (this.schedule !== undefined && this.dueMicros < this.host.endMicros);
+  }
+
+  /** The load's heap says that an operation is due: sends it, and all others that are, as far as slots are free. */
+  sendDue(now: number): void {
+    this.waiting = false;
+    this.fill(now, true);
+  }
+
+  ended(slot: number, error: string, order: number, written: number): void {
+    const now = nowMicros();
+    const { host } = this;
+    this.slotBusy[slot] = 0;
+    this.free[this.freeCount++] = slot;
+    this.outstanding--;
+    host.noteReply();
+    const operation = this.slotOperation[slot] as number;
+    const started = this.slotStarted[slot] as number;
+    if (error !== "") {
+      host.counters.fail();
+      host.recorder?.failed(operation, error, started, now);
+      // Ended before the call that submitted it returned, or the server is away: going on at once would never end.
+      if (this.submitting || this.session?.connected !== true) {
+        this.resumeLater();
+        return;
+      }
+    } else {
+      const sent = this.slotSent[slot] as number;
+      host.counters.complete(now - sent);
+      host.recorder?.succeeded(operation, started, sent, now);
+      this.check(slot, operation, order, written);
+      const silence = now - this.lastAcknowledgedMicros;
+      if (silence > GAP_MICROS_MIN && this.lastAcknowledgedMicros > 0) {
+        host.gaps.push({ connection: this.index, fromMicros: this.lastAcknowledgedMicros, toMicros: now });
+      }
+      this.lastAcknowledgedMicros = now;
+      if (this.submitting) {
+        this.resumeLater();
+        return;
+      }
+    }
+    this.fill(now);
+  }
+
+  disconnected(): void {
+    this.host.disconnects++;
+    this.host.counters.addConnected(-1);
+  }
+
+  reconnected(renewed: boolean): void {
+    this.host.counters.addConnected(1);
+    if (renewed) {
+      this.host.sessionsLost++;
+      this.lastOrder = 0;
+    }
+    this.fill(nowMicros());
+  }
+
+  /** The time for answers is over: what is outstanding, or was due and never sent, counts as failed. */
+  giveUp(now: number): void {
+    const { recorder } = this.host;
+    for (let slot = 0; slot < this.slotBusy.length; slot++) {
+      if (this.slotBusy[slot] === 0) continue;
+      recorder?.failed(this.slotOperation[slot] as number, "UNANSWERED", this.slotStarted[slot] as number, now);
+    }
+    const { schedule } = this;
+    if (schedule === undefined) return;
+    while (this.dueMicros < this.host.endMicros) {
+      recorder?.failed(drawOperation(this.host.choice, this.operations), "UNSENT", this.dueMicros, now);
+      this.keys(this.operations);
+      schedule.take();
+    }
+  }
+
+  /** Starts operations in every slot that is free, as the loop allows. `timely`: the slots were free when they fell due. */
+  private fill(now: number, timely = false): void {
+    const { schedule, host } = this;
+    if (this.session?.connected !== true || host.recorder === undefined) return;
+    if (schedule === undefined) {
+      while (this.freeCount > 0 && now < host.endMicros && this.session.connected) {
+        if (!this.submit(now, now)) return;
+      }
+      return;
+    }
+    while (this.freeCount > 0) {
+      const due = this.dueMicros;
+      if (due >= host.endMicros) return;
+      if (due > now) {
+        if (!this.waiting) {
+          this.waiting = true;
+          host.wait(this.entry, due);
+        }
+        return;
+      }
+      schedule.take();
+      if (timely) host.recordSendLag(now - due);
+      if (!this.submit(due, now)) return;
+    }
+  }
+
+  /** False where the operation ended before this call did: the loop goes on in the next turn. */
+  private submit(started: number, now: number): boolean {
+    const { host } = this;
+    const session = this.session as LoadSession;
+    const slot = this.free[--this.freeCount] as number;
+    const operation = drawOperation(host.choice, this.operations);
+    const key = this.keys(this.operations);
+    const name = host.choice.operations[operation] as MixOperation;
+    this.slotOperation[slot] = operation;
+    this.slotStarted[slot] = started;
+    this.slotSent[slot] = now;
+    this.slotBusy[slot] = 1;
+    this.outstanding++;
+    this.submitting = true;
+    switch (name) {
+      case "read":
+        session.read(slot, key);
+        break;
+      case "readLinearizable":
+        this.slotFloor[slot] = host.checks.floor();
+        session.readLinearizable(slot, key);
+        break;
+      case "write":
+        this.slotFloor[slot] = host.checks.floor();
+        session.write(slot, key);
+        break;
+      case "create":
+        this.slotFloor[slot] = host.checks.floor();
+        session.create(slot);
+        break;
+    }
+    this.submitting = false;
+    return !this.resumeQueued;
+  }
+
+  private check(slot: number, operation: number, order: number, written: number): void {
+    const { checks, choice } = this.host;
+    checks.sessionOrder.observations++;
+    if (order < this.lastOrder) checks.sessionRegressed(this.index, this.lastOrder, order);
+    else this.lastOrder = order;
+    const name = choice.operations[operation] as MixOperation;
+    if (name === "read") return;
+    const floor = this.slotFloor[slot] as number;
+    if (name === "readLinearizable") checks.completedLinearizableRead(this.index, floor, order);
+    else checks.completedWrite(this.index, floor, written);
+  }
+
+  private resumeLater(): void {
+    if (this.resumeQueued) return;
+    this.resumeQueued = true;
+    setImmediate(() => {
+      this.resumeQueued = false;
+      this.fill(nowMicros());
+    });
+  }
+}

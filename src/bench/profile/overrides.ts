@@ -1,0 +1,81 @@
+import { parseDurationMicros } from "../../base/units.js";
+import { USER_ERRORS, UserError } from "../../base/user-error.js";
+import type { LoadedProfile, Loop, Profile } from "./profile.js";
+import { PROFILE_LIMITS } from "./schema.js";
+import { parseRatePerSecond } from "./units.js";
+
+/** What the command line may say over a profile, as typed. */
+export interface ProfileOverrides {
+  readonly duration?: string | undefined;
+  readonly rate?: string | undefined;
+  readonly connections?: string | undefined;
+  readonly depth?: string | undefined;
+  readonly rounds?: string | undefined;
+  readonly warmUp?: string | undefined;
+  readonly seed?: string | undefined;
+}
+
+/** Throws UserError for a bad value, or an option that makes no sense with the profile's workload. */
+export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides): LoadedProfile {
+  const given = Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  if (given.length === 0) return loaded;
+  const base = loaded.profile;
+  const workload = base.workload.kind;
+  if (workload !== "mix" && (options.rate !== undefined || (options.depth !== undefined && options.depth !== "1"))) {
+    const option = options.rate === undefined ? "--depth" : "--rate";
+    throw new UserError(
+      USER_ERRORS.profileOption,
+      { reason: `a ${workload} workload is a closed loop of depth 1` },
+      option,
+    );
+  }
+  const warmUpMicros = micros("--warm-up", options.warmUp);
+  const profile: Profile = {
+    ...base,
+    durationMicros: micros("--duration", options.duration, 1) ?? base.durationMicros,
+    connections: whole("--connections", options.connections, PROFILE_LIMITS.connectionsMax) ?? base.connections,
+    depth: whole("--depth", options.depth, PROFILE_LIMITS.depthMax) ?? base.depth,
+    rounds: whole("--rounds", options.rounds, PROFILE_LIMITS.roundsMax) ?? base.rounds,
+    seed: whole("--seed", options.seed, 0xffff_ffff, 0) ?? base.seed,
+    loop: options.rate === undefined ? base.loop : openLoop(base.loop, options.rate),
+    warmUp:
+      warmUpMicros === undefined
+        ? base.warmUp
+        : { ...base.warmUp, minMicros: Math.min(base.warmUp.minMicros, warmUpMicros), maxMicros: warmUpMicros },
+  };
+  return { ...loaded, profile, overrides: { ...loaded.overrides, ...Object.fromEntries(given) } };
+}
+
+function openLoop(base: Loop, rate: string): Loop {
+  const ratePerSecond = located("--rate", () => parseRatePerSecond(rate));
+  return { kind: "open", ratePerSecond, arrival: base.kind === "open" ? base.arrival : "constant" };
+}
+
+function micros(option: string, text: string | undefined, min = 0): number | undefined {
+  if (text === undefined) return undefined;
+  const value = located(option, () => parseDurationMicros(text));
+  if (value < min) throw new UserError(USER_ERRORS.badDuration, { value: text }, option);
+  return value;
+}
+
+/** Parses a whole number given to an option. Throws UserError `badNumber`. */
+export function whole(option: string, text: string, max: number, min?: number): number;
+export function whole(option: string, text: string | undefined, max: number, min?: number): number | undefined;
+export function whole(option: string, text: string | undefined, max: number, min = 1): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new UserError(USER_ERRORS.badNumber, { value: text, min, max }, option);
+  }
+  return value;
+}
+
+/** Runs `parse` and adds the option to the error it throws. */
+function located<T>(option: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.kind, { value: /'(.*?)'/.exec(error.message)?.[1] ?? "" }, option);
+  }
+}

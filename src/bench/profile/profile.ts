@@ -1,0 +1,65 @@
+import type { Threshold } from "../thresholds.js";
+
+export const MIX_OPERATIONS = ["read", "readLinearizable", "write", "create"] as const;
+export type MixOperation = (typeof MIX_OPERATIONS)[number];
+
+/** Independent operations, drawn by weight. */
+export interface MixWorkload {
+  readonly kind: "mix";
+  readonly operations: Readonly<Partial<Record<MixOperation, number>>>;
+}
+
+/** Every connection acquires one of `locks` exclusive locks, holds it, releases it, and begins again. */
+export interface LockWorkload {
+  readonly kind: "lock";
+  readonly locks: number;
+  readonly holdMicros: number;
+}
+
+/** One more connection changes a value that all connections watch; the next change follows when all have seen it. */
+export interface WatchFanoutWorkload {
+  readonly kind: "watch-fanout";
+}
+
+export type Workload = MixWorkload | LockWorkload | WatchFanoutWorkload;
+
+/** How keys are chosen. */
+export type Distribution = "uniform";
+
+export type Loop =
+  | { readonly kind: "closed" }
+  | { readonly kind: "open"; readonly ratePerSecond: number; readonly arrival: "constant" | "poisson" };
+
+/** What to run: one YAML file, validated. */
+export interface Profile {
+  readonly name: string;
+  readonly description: string;
+  readonly workload: Workload;
+  readonly keys: number;
+  readonly valueBytes: number;
+  readonly distribution: Distribution;
+  readonly connections: number;
+  /** Outstanding operations per connection. */
+  readonly depth: number;
+  readonly loop: Loop;
+  /** Of one round. */
+  readonly durationMicros: number;
+  /** Ends when the throughput of the last windows lies within `steadiness` (a share) of their mean. */
+  readonly warmUp: { readonly minMicros: number; readonly maxMicros: number; readonly steadiness: number };
+  readonly rounds: number;
+  readonly sessionTimeoutMs: number;
+  readonly seed: number;
+  readonly thresholds: readonly Threshold[];
+  /** The share of operations that may fail in a run that passes, 0 to 1. */
+  readonly errorsMax: number;
+}
+
+/** A profile and where it came from. */
+export interface LoadedProfile {
+  readonly profile: Profile;
+  /** The YAML, whole. */
+  readonly text: string;
+  readonly file: string;
+  /** Options given over it, by their names without dashes. */
+  readonly overrides: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,197 @@
+import { z } from "zod";
+import { parseDurationMicros, parseSizeBytes } from "../../base/units.js";
+import { UserError } from "../../base/user-error.js";
+import { parseThreshold, type Threshold } from "../thresholds.js";
+import { operationNames } from "./operations.js";
+import type { Loop, Profile, Workload } from "./profile.js";
+import { parseRatePerSecond, parseShare } from "./units.js";
+
+/** What one machine can be asked for; a figure beyond is a slip of the keyboard. */
+export const PROFILE_LIMITS = {
+  keysMax: 10_000_000,
+  valueBytesMax: 1_000_000,
+  connectionsMax: 20_000,
+  depthMax: 4_096,
+  roundsMax: 1_000,
+  locksMax: 10_000,
+  sessionTimeoutMsMin: 1_000,
+  sessionTimeoutMsMax: 3_600_000,
+} as const;
+
+/** A scalar that `parse` understands; its UserError becomes the problem's text. */
+function scalar(parse: (text: string) => number): z.ZodType<number, string | number> {
+  return z.union([z.string(), z.number()]).transform((value, context) => {
+    try {
+      return parse(String(value));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  });
+}
+
+const duration = scalar(parseDurationMicros);
+const positiveDuration = duration.refine((micros) => micros > 0, "must be longer than 0");
+const share = scalar(parseShare);
+const whole = (min: number, max: number): z.ZodNumber => z.number().int().min(min).max(max);
+const weight = z.number().min(0).max(1_000_000);
+
+const operations = z.strictObject({
+  read: weight.optional(),
+  readLinearizable: weight.optional(),
+  write: weight.optional(),
+  create: weight.optional(),
+});
+
+const mix = z
+  .strictObject({ kind: z.literal("mix"), operations })
+  .refine((workload) => Object.values(workload.operations).some((value) => (value ?? 0) > 0), {
+    path: ["operations"],
+    message: "at least one operation needs a weight above 0",
+  });
+
+const lock = z.strictObject({
+  kind: z.literal("lock"),
+  locks: whole(1, PROFILE_LIMITS.locksMax).default(1),
+  hold: duration.default(0),
+});
+
+const watchFanout = z.strictObject({ kind: z.literal("watch-fanout") });
+
+const openLoop = z.strictObject({
+  rate: scalar(parseRatePerSecond),
+  arrival: z.enum(["constant", "poisson"]).default("constant"),
+});
+const loop = z.union([z.literal("closed"), openLoop]);
+
+const warmUpObject = z.strictObject({
+  min: duration.default(2_000_000),
+  max: duration.default(20_000_000),
+  steadiness: share.default(0.1),
+});
+const warmUp = warmUpObject.refine((value) => value.min <= value.max, {
+  path: ["max"],
+  message: "must not be shorter than min",
+});
+
+const thresholds = z.record(z.string(), z.array(z.string())).transform((groups, context) => {
+  const parsed: Threshold[] = [];
+  for (const [metric, expressions] of Object.entries(groups)) {
+    expressions.forEach((expression, index) => {
+      try {
+        parsed.push(parseThreshold(metric, expression));
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        context.addIssue({ code: "custom", path: [metric, index], message: error.message });
+      }
+    });
+  }
+  return parsed;
+});
+
+const profileObject = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "use lower-case letters, digits and dashes: it names a folder"),
+  description: z.string().default(""),
+  workload: z.discriminatedUnion("kind", [mix, lock, watchFanout]),
+  keys: whole(1, PROFILE_LIMITS.keysMax).default(1_000),
+  valueBytes: scalar(parseSizeBytes)
+    .refine((bytes) => bytes <= PROFILE_LIMITS.valueBytesMax, `must be at most ${PROFILE_LIMITS.valueBytesMax} bytes`)
+    .default(100),
+  distribution: z.enum(["uniform"]).default("uniform"),
+  connections: whole(1, PROFILE_LIMITS.connectionsMax),
+  depth: whole(1, PROFILE_LIMITS.depthMax).default(1),
+  loop: loop.default("closed"),
+  duration: positiveDuration,
+  warmUp: warmUp.prefault({}),
+  rounds: whole(1, PROFILE_LIMITS.roundsMax).default(3),
+  sessionTimeout: duration
+    .refine(
+      (micros) =>
+        micros >= PROFILE_LIMITS.sessionTimeoutMsMin * 1_000 && micros <= PROFILE_LIMITS.sessionTimeoutMsMax * 1_000,
+      "must be from 1s to 1h",
+    )
+    .default(10_000_000),
+  seed: whole(0, 0xffff_ffff).default(1),
+  thresholds: thresholds.prefault({}),
+  errorsMax: share.default(0),
+});
+
+/** The keys that may stand at a place of a profile, to suggest one for a key that may not. */
+export function knownKeys(path: string, workloadKind: unknown): readonly string[] {
+  const objects: Readonly<Record<string, { readonly shape: object }>> = {
+    "": profileObject,
+    "workload.operations": operations,
+    loop: openLoop,
+    warmUp: warmUpObject,
+    workload: workloadKind === "lock" ? lock : workloadKind === "mix" ? mix : watchFanout,
+  };
+  return Object.keys(objects[path]?.shape ?? {});
+}
+
+export const profileSchema = profileObject
+  .superRefine((value, context) => {
+    const workload = toWorkload(value.workload);
+    if (workload.kind !== "mix") {
+      if (value.loop !== "closed") {
+        context.addIssue({
+          code: "custom",
+          path: ["loop"],
+          message: `a ${workload.kind} workload is a closed loop: each step waits for the one before it`,
+        });
+      }
+      if (value.depth !== 1) {
+        context.addIssue({ code: "custom", path: ["depth"], message: `must be 1 in a ${workload.kind} workload` });
+      }
+    }
+    const names = [...operationNames(workload), "total"];
+    for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
+      if (names.includes(metric)) continue;
+      context.addIssue({
+        code: "custom",
+        path: ["thresholds", metric],
+        message: `this workload measures no '${metric}'; it measures ${names.join(", ")}`,
+      });
+    }
+  })
+  .transform(
+    (value): Profile => ({
+      name: value.name,
+      description: value.description,
+      workload: toWorkload(value.workload),
+      keys: value.keys,
+      valueBytes: value.valueBytes,
+      distribution: value.distribution,
+      connections: value.connections,
+      depth: value.depth,
+      loop: toLoop(value.loop),
+      durationMicros: value.duration,
+      warmUp: {
+        minMicros: value.warmUp.min,
+        maxMicros: value.warmUp.max,
+        steadiness: value.warmUp.steadiness,
+      },
+      rounds: value.rounds,
+      sessionTimeoutMs: Math.round(value.sessionTimeout / 1_000),
+      seed: value.seed,
+      thresholds: value.thresholds,
+      errorsMax: value.errorsMax,
+    }),
+  );
+
+function toWorkload(value: z.output<typeof mix> | z.output<typeof lock> | z.output<typeof watchFanout>): Workload {
+  switch (value.kind) {
+    case "mix": {
+      const given = Object.entries(value.operations).filter(([, weighed]) => (weighed ?? 0) > 0);
+      return { kind: "mix", operations: Object.fromEntries(given) };
+    }
+    case "lock":
+      return { kind: "lock", locks: value.locks, holdMicros: value.hold };
+    case "watch-fanout":
+      return { kind: "watch-fanout" };
+  }
+}
+
+function toLoop(value: z.output<typeof loop>): Loop {
+  return value === "closed" ? { kind: "closed" } : { kind: "open", ratePerSecond: value.rate, arrival: value.arrival };
+}

@@ -1,0 +1,264 @@
+import { randomBytes } from "node:crypto";
+import { UserError } from "../base/user-error.js";
+import { packageVersion } from "../targets/core/package-root.js";
+import { calibrate } from "./calibration.js";
+import { describeEnvironment } from "./environment.js";
+import type { RunEvent } from "./events.js";
+import { fairnessOf } from "./fairness.js";
+import { nowMicros } from "./load/clock.js";
+import type { LoadReport } from "./load/load.js";
+import { LoadPool } from "./load/load-pool.js";
+import { mergeChecks, mergeOperations } from "./merge.js";
+import { errorCount, totalOf } from "./merge-records.js";
+import type { Participant } from "./participant.js";
+import { countedOperations } from "./profile/operations.js";
+import type { LoadedProfile, Profile } from "./profile/profile.js";
+import { compareTargets, SAMPLES_MIN } from "./ratios.js";
+import type {
+  CalibrationRecord,
+  MetricRecord,
+  RunResult,
+  TargetResult,
+  ThresholdRecord,
+  WarningRecord,
+} from "./result.js";
+import { InterruptedError, type RoundOutcome, type RunContext, TargetRunner } from "./target-runner.js";
+import { evaluateThreshold } from "./thresholds.js";
+
+/** A send lag beyond this distorts an open loop's latencies. */
+const SEND_LAG_P99_MICROS_MAX = 1_000;
+
+export interface RunProfileOptions {
+  readonly profile: LoadedProfile;
+  /** In the order they take turns; ratios have the earlier one as numerator. The caller starts and stops them. */
+  readonly participants: readonly Participant[];
+  /** Threads that make load. */
+  readonly workers: number;
+  /** Where the targets keep their logs, to measure that disk; the default is the system's folder for such. */
+  readonly scratchParent?: string | undefined;
+  /** Aborted by Ctrl-C: the round ends early, and what was measured is the result. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+/** A target went away in the middle of a run. `partial` is what had been measured by then. */
+export class TargetLostError extends UserError {
+  readonly partial: RunResult;
+
+  constructor(cause: UserError, partial: RunResult) {
+    super(cause.kind);
+    this.message = cause.message;
+    this.cause = cause;
+    this.partial = partial;
+  }
+}
+
+interface Progress {
+  readonly runner: TargetRunner;
+  warmUp: TargetResult["warmUp"];
+  readonly rounds: RoundOutcome[];
+}
+
+/** Runs a profile on targets that are running already. Throws `TargetLostError`. */
+export async function runProfile(options: RunProfileOptions): Promise<RunResult> {
+  const signal = options.signal ?? new AbortController().signal;
+  const tell = options.onEvent ?? (() => undefined);
+  const startedAt = new Date();
+  const runStartMicros = nowMicros();
+  tell({ kind: "calibrating" });
+  const calibration = await calibrate(options.scratchParent);
+  const pool = new LoadPool(options.workers);
+  const context: RunContext = {
+    profile: options.profile.profile,
+    participants: options.participants,
+    pool,
+    rootPrefix: `/zabench/${startedAt.getTime().toString(36)}${randomBytes(3).toString("hex")}`,
+    runStartMicros,
+    signal,
+    tell,
+  };
+  const progress: Progress[] = options.participants.map((participant) => ({
+    runner: new TargetRunner(context, participant),
+    warmUp: { steady: false, durationMicros: 0 },
+    rounds: [],
+  }));
+  let lost: UserError | undefined;
+  try {
+    await takeTurns(context, progress);
+  } catch (error) {
+    if (error instanceof UserError) lost = error;
+    else if (!(error instanceof InterruptedError)) throw error;
+  } finally {
+    await pool.destroy();
+  }
+  const result = assemble(options, progress, { startedAt, runStartMicros, calibration, interrupted: signal.aborted });
+  if (lost !== undefined) throw new TargetLostError(lost, result);
+  return result;
+}
+
+/** All are warmed first; then rounds A B C A B C, so that what drifts on the machine falls on all alike. */
+async function takeTurns(context: RunContext, progress: readonly Progress[]): Promise<void> {
+  for (const each of progress) each.warmUp = await each.runner.warmUp();
+  for (let round = 1; round <= context.profile.rounds; round++) {
+    for (const each of progress) {
+      const outcome = await each.runner.runRound(round);
+      each.rounds.push(outcome);
+      if (outcome.lost !== undefined) throw outcome.lost;
+      if (context.signal.aborted) throw new InterruptedError("interrupted between rounds");
+    }
+  }
+}
+
+function assemble(
+  options: RunProfileOptions,
+  progress: readonly Progress[],
+  run: {
+    readonly startedAt: Date;
+    readonly runStartMicros: number;
+    readonly calibration: CalibrationRecord;
+    readonly interrupted: boolean;
+  },
+): RunResult {
+  const { profile, text, overrides } = options.profile;
+  const targets = progress.map((each) => targetResult(profile, each));
+  return {
+    schemaVersion: 1,
+    kind: "run",
+    zabenchVersion: packageVersion(),
+    profile: { name: profile.name, description: profile.description, text, overrides },
+    startedAt: run.startedAt.toISOString(),
+    durationMicros: Math.round(nowMicros() - run.runStartMicros),
+    interrupted: run.interrupted,
+    seed: profile.seed,
+    environment: describeEnvironment(),
+    calibration: run.calibration,
+    targets,
+    ratios: compareTargets(targets, countedOperations(profile.workload)),
+    thresholds: targets.flatMap((target) => judge(profile, target)),
+    warnings: targets.flatMap((target) => warningsOf(profile, target)),
+  };
+}
+
+function targetResult(profile: Profile, progress: Progress): TargetResult {
+  const { ensemble, label } = progress.runner.participant;
+  const reports = progress.rounds.flatMap((round) => round.reports);
+  const rounds = progress.rounds.map((round) => round.result);
+  const durationMicros = rounds.reduce((sum, round) => sum + round.durationMicros, 0);
+  const operations = mergeOperations(reports, durationMicros);
+  return {
+    target: ensemble.target,
+    label,
+    version: ensemble.version,
+    managed: ensemble.managed,
+    servers: ensemble.members.length,
+    flags: ensemble.flags,
+    warmUp: progress.warmUp,
+    rounds,
+    operations,
+    metrics: metricsOf(profile, operations, rounds, reports, durationMicros),
+    checks: mergeChecks(progress.rounds.flatMap((round) => round.checks)),
+    outages: [],
+  };
+}
+
+function metricsOf(
+  profile: Profile,
+  operations: TargetResult["operations"],
+  rounds: TargetResult["rounds"],
+  reports: readonly LoadReport[],
+  durationMicros: number,
+): MetricRecord[] {
+  const metrics: MetricRecord[] = [];
+  const { ok } = totalOf(operations, countedOperations(profile.workload));
+  const members = rounds.flatMap((round) => round.members);
+  if (members.length > 0 && ok > 0) {
+    const per = (name: string, sum: number, unit: string): void => {
+      metrics.push({ name, value: sum / ok, unit });
+    };
+    per("cpu-per-operation", sumOf(members.map((member) => member.cpuMicros)), "us");
+    per("written-bytes-per-operation", sumOf(members.map((member) => member.writtenBytes)), "B");
+    if (members.every((member) => member.syncs !== null)) {
+      per("syncs-per-operation", sumOf(members.map((member) => member.syncs ?? 0)), "syncs");
+    }
+  }
+  if (profile.workload.kind === "lock" && reports.length > 0) {
+    const acquisitions = reports.flatMap((report) => report.acquisitions);
+    metrics.push({
+      name: "acquisitions-per-second",
+      value: durationMicros === 0 ? 0 : (sumOf(acquisitions) / durationMicros) * 1e6,
+      unit: "1/s",
+    });
+    metrics.push({ name: "fairness", value: fairnessOf(acquisitions), unit: "" });
+  }
+  if (profile.workload.kind === "watch-fanout") {
+    metrics.push({ name: "watchers", value: profile.connections, unit: "" });
+  }
+  if (reports.length > 0) {
+    metrics.push({ name: "disconnects", value: sumOf(reports.map((report) => report.disconnects)), unit: "" });
+    metrics.push({ name: "sessions-lost", value: sumOf(reports.map((report) => report.sessionsLost)), unit: "" });
+  }
+  return metrics;
+}
+
+function judge(profile: Profile, target: TargetResult): ThresholdRecord[] {
+  const total = totalOf(target.operations, countedOperations(profile.workload));
+  const records = profile.thresholds.map((threshold) =>
+    evaluateThreshold(
+      threshold,
+      target.label,
+      threshold.metric === "total" ? total : target.operations.find((each) => each.name === threshold.metric),
+    ),
+  );
+  const attempts = sumOf(target.operations.map((operation) => operation.ok + errorCount(operation)));
+  const observed = attempts === 0 ? null : sumOf(target.operations.map(errorCount)) / attempts;
+  records.push({
+    target: target.label,
+    metric: "total",
+    expression: `errors<=${Number((profile.errorsMax * 100).toFixed(6))}%`,
+    observed,
+    passed: observed !== null && observed <= profile.errorsMax,
+  });
+  return records;
+}
+
+function warningsOf(profile: Profile, target: TargetResult): WarningRecord[] {
+  const warnings: WarningRecord[] = [];
+  const warn = (code: WarningRecord["code"], message: string): void => {
+    warnings.push({ target: target.label, code, message });
+  };
+  if (target.rounds.length === 0) return warnings;
+  if (!target.warmUp.steady) {
+    const seconds = (target.warmUp.durationMicros / 1e6).toFixed(1);
+    warn("not-warmed", `${target.label} was not steady after ${seconds} s of warm-up; it gets no ratios`);
+  }
+  const saturated = target.rounds.filter((round) => round.client.saturated);
+  if (saturated.length > 0) {
+    const busiest = Math.max(...saturated.map((round) => round.client.eventLoopUtilizationMax));
+    warn(
+      "client-saturated",
+      `in ${saturated.length} of ${target.rounds.length} rounds on ${target.label} a load worker was ${Math.round(busiest * 100)}% busy: the client may be what was measured; add --workers`,
+    );
+  }
+  const lag = Math.max(0, ...target.rounds.map((round) => round.client.sendLag?.p99 ?? 0));
+  if (lag > SEND_LAG_P99_MICROS_MAX) {
+    warn("send-lag", `on ${target.label} 1% of sends left ${lag} us late or later, which their latencies contain`);
+  }
+  const total = totalOf(target.operations, countedOperations(profile.workload));
+  if (total.ok < SAMPLES_MIN.p99) {
+    warn("too-few-samples", `${target.label} has ${total.ok} samples: too few for a 99th percentile`);
+  }
+  const errors = sumOf(target.operations.map(errorCount));
+  if (errors > 0) {
+    const names = totalOf(
+      target.operations,
+      target.operations.map((operation) => operation.name),
+    ).errors;
+    const listed = Object.entries(names).map(([name, count]) => `${count} ${name}`);
+    warn("errors", `${errors} operations on ${target.label} failed: ${listed.join(", ")}`);
+  }
+  return warnings;
+}
+
+function sumOf(figures: readonly number[]): number {
+  return figures.reduce((sum, figure) => sum + figure, 0);
+}

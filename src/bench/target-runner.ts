@@ -1,0 +1,408 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { USER_ERRORS, UserError } from "../base/user-error.js";
+import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared.js";
+import type { RunEvent } from "./events.js";
+import { addPacked, createHistogram, summarize } from "./histogram.js";
+import { nowMicros } from "./load/clock.js";
+import { createDriver } from "./load/driver-source.js";
+import { failureName } from "./load/failure.js";
+import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
+import type { LoadPool } from "./load/load-pool.js";
+import { LoadError } from "./load/load-pool.js";
+import { roundSeed } from "./load/streams.js";
+import { mergeOperations, mergeSeconds } from "./merge.js";
+import { errorCount, totalOf } from "./merge-records.js";
+import type { Participant } from "./participant.js";
+import { countedOperations } from "./profile/operations.js";
+import type { Profile } from "./profile/profile.js";
+import type { ClientLoad, LatencySummary, RoundResult } from "./result.js";
+import { costBetween, cpuBetween, type EnsembleUsage, readUsage } from "./usage.js";
+import { isSteady, warmUpWindowMicros } from "./warm-up.js";
+
+/** Between the order to start and the start, so that all workers have it by then. */
+const START_MICROS = 20_000;
+/** Load before the recorded part of a round, a share of it: sessions, roots and compiled code are fresh. */
+const LEAD_IN_SHARE = 0.1;
+const LEAD_IN_MICROS_MAX = 1_000_000;
+const PROGRESS_MS = 250;
+const WINDOW_LOOKS = 5;
+const DRAIN_MS_MAX = 10_000;
+/** After Ctrl-C. */
+const HURRIED_DRAIN_MS = 300;
+const PREPARE_MS = 30_000;
+/** Beside `PREPARE_MS`, for keys to be created. */
+const KEYS_PER_MS = 1;
+const CLEAN_UP_MS = 10_000;
+/** Busier than this, and the client may be what is measured. */
+export const SATURATED_UTILIZATION = 0.9;
+
+/** Ctrl-C came before there was anything to keep of this round. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}
+
+export interface RoundOutcome {
+  readonly result: RoundResult;
+  readonly reports: readonly LoadReport[];
+  readonly checks: readonly CheckTally[];
+  /** Set where the target died in this round; what had been measured by then is in the result. */
+  readonly lost: UserError | undefined;
+}
+
+/** What a run's rounds have in common. */
+export interface RunContext {
+  readonly profile: Profile;
+  readonly participants: readonly Participant[];
+  readonly pool: LoadPool;
+  /** Below it every round makes its own root. */
+  readonly rootPrefix: string;
+  readonly runStartMicros: number;
+  readonly signal: AbortSignal;
+  readonly tell: (event: RunEvent) => void;
+}
+
+interface Window {
+  readonly reports: readonly LoadReport[];
+  readonly recordMicros: number;
+  readonly endMicros: number;
+  readonly lost: UserError | undefined;
+}
+
+/** Runs the warm-up and the rounds of one participant. */
+export class TargetRunner {
+  readonly participant: Participant;
+  private readonly context: RunContext;
+
+  constructor(context: RunContext, participant: Participant) {
+    this.context = context;
+    this.participant = participant;
+  }
+
+  async warmUp(): Promise<{ readonly steady: boolean; readonly durationMicros: number }> {
+    const { profile, signal } = this.context;
+    const { label } = this.participant;
+    const { minMicros, maxMicros, steadiness } = profile.warmUp;
+    if (maxMicros === 0) return { steady: false, durationMicros: 0 };
+    const windowMicros = warmUpWindowMicros(maxMicros);
+    const figures: number[] = [];
+    let steady = false;
+    let durationMicros = 0;
+    await this.withSessions(0, async (shared) => {
+      const startMicros = nowMicros() + START_MICROS;
+      let last: LoadTotals = shared.totals();
+      let lastMicros = startMicros;
+      const watch = (endNow: () => void): void => {
+        const now = nowMicros();
+        if (now - lastMicros < windowMicros) return;
+        const totals = shared.totals();
+        const done = totalsSince(last, totals);
+        const opsPerSecond = (done.completed / (now - lastMicros)) * 1e6;
+        figures.push(
+          profile.loop.kind === "closed" || done.completed === 0 ? opsPerSecond : done.latencyMicros / done.completed,
+        );
+        last = totals;
+        lastMicros = now;
+        const elapsedMicros = now - startMicros;
+        this.context.tell({ kind: "warming", label, elapsedMicros, opsPerSecond });
+        steady = isSteady(figures, steadiness);
+        if (steady && elapsedMicros >= minMicros) endNow();
+      };
+      const endMicros = startMicros + maxMicros;
+      const window = await this.runWindow(
+        shared,
+        { startMicros, recordMicros: endMicros, endMicros },
+        // Looked at more often than a window is long: a timer that is a moment early would double the window.
+        windowMicros / WINDOW_LOOKS,
+        watch,
+      );
+      durationMicros = Math.round(Math.max(0, Math.min(nowMicros(), window.endMicros) - startMicros));
+      if (window.lost !== undefined) throw window.lost;
+    });
+    if (signal.aborted) throw new InterruptedError("interrupted while warming up");
+    this.context.tell({ kind: "warmed", label, steady, durationMicros });
+    return { steady, durationMicros };
+  }
+
+  /** `round` counts from 1. */
+  async runRound(round: number): Promise<RoundOutcome> {
+    const { profile, participants } = this.context;
+    const { label, ensemble } = this.participant;
+    const others = participants.filter((participant) => participant !== this.participant);
+    return await this.withSessions(round, async (shared) => {
+      const startMicros = nowMicros() + START_MICROS;
+      const recordMicros = startMicros + Math.min(LEAD_IN_MICROS_MAX, profile.durationMicros * LEAD_IN_SHARE);
+      const endMicros = recordMicros + profile.durationMicros;
+      const before = await readUsage(ensemble);
+      const othersBefore = await Promise.all(others.map((other) => readUsage(other.ensemble)));
+      let last = shared.totals();
+      let lastMicros = nowMicros();
+      const failedBefore = last.failed;
+      const watch = (): void => {
+        const now = nowMicros();
+        const totals = shared.totals();
+        this.context.tell({
+          kind: "measuring",
+          label,
+          round,
+          rounds: profile.rounds,
+          elapsedMicros: Math.max(0, Math.min(now, endMicros) - recordMicros),
+          durationMicros: profile.durationMicros,
+          opsPerSecond: (totalsSince(last, totals).completed / (now - lastMicros)) * 1e6,
+          errors: totals.failed - failedBefore,
+        });
+        last = totals;
+        lastMicros = now;
+      };
+      const window = await this.runWindow(shared, { startMicros, recordMicros, endMicros }, PROGRESS_MS * 1_000, watch);
+      const after = await readUsage(ensemble);
+      const othersAfter = await Promise.all(others.map((other) => readUsage(other.ensemble)));
+      const idleCpuMicros = Object.fromEntries(
+        others.map((other, index) => [
+          other.label,
+          cpuBetween(othersBefore[index] as EnsembleUsage, othersAfter[index] as EnsembleUsage),
+        ]),
+      );
+      return this.outcome(round, window, costBetween(ensemble, before, after), idleCpuMicros);
+    });
+  }
+
+  private outcome(
+    round: number,
+    window: Window,
+    members: RoundResult["members"],
+    idleCpuMicros: Readonly<Record<string, number>>,
+  ): RoundOutcome {
+    const { profile, runStartMicros, tell } = this.context;
+    const { reports } = window;
+    const durationMicros = Math.max(0, Math.round(window.endMicros - window.recordMicros));
+    const result: RoundResult = {
+      index: round,
+      startMicros: Math.round(window.recordMicros - runStartMicros),
+      durationMicros,
+      operations: mergeOperations(reports, durationMicros),
+      seconds: mergeSeconds(reports),
+      client: this.clientLoad(reports),
+      members,
+      idleCpuMicros,
+    };
+    const total = totalOf(result.operations, countedOperations(profile.workload));
+    tell({
+      kind: "measured",
+      label: this.participant.label,
+      round,
+      rounds: profile.rounds,
+      opsPerSecond: total.opsPerSecond,
+      p50: total.latency?.p50 ?? null,
+      p99: total.latency?.p99 ?? null,
+      errors: errorCount(total),
+    });
+    return { result, reports, checks: reports.flatMap((report) => report.checks), lost: window.lost };
+  }
+
+  private clientLoad(reports: readonly LoadReport[]): ClientLoad {
+    const { profile, pool } = this.context;
+    const utilization = Math.max(0, ...reports.map((report) => report.utilization));
+    return {
+      workers: pool.workers,
+      connections: profile.connections,
+      depth: profile.depth,
+      ratePerSecond: profile.loop.kind === "open" ? profile.loop.ratePerSecond : null,
+      cpuMicros: reports.reduce((sum, report) => sum + report.cpuMicros, 0),
+      eventLoopUtilizationMax: utilization,
+      sendLag: mergeSendLag(reports),
+      saturated: utilization >= SATURATED_UTILIZATION,
+    };
+  }
+
+  /** Populates a fresh root, opens every worker's sessions, and closes and removes them again whatever happens. */
+  private async withSessions<T>(round: number, use: (shared: LoadShared) => Promise<T>): Promise<T> {
+    const { pool, signal, tell } = this.context;
+    tell({ kind: "preparing", label: this.participant.label, round });
+    const shared = new LoadShared(pool.workers, this.locks());
+    const job = this.job(round, shared);
+    let opened = false;
+    try {
+      await this.prepared(this.populate(job), job);
+      await this.prepared(pool.open(job), job);
+      opened = true;
+      return await use(shared);
+    } finally {
+      if (opened) await within(CLEAN_UP_MS, pool.close());
+      if (!signal.aborted && !this.participant.ensemble.managed) await within(CLEAN_UP_MS, this.remove(job));
+    }
+  }
+
+  private locks(): number {
+    const { workload } = this.context.profile;
+    return workload.kind === "lock" ? workload.locks : 0;
+  }
+
+  private job(round: number, shared: LoadShared): LoadJob {
+    const { profile, pool, rootPrefix } = this.context;
+    return {
+      driver: this.participant.driver,
+      members: this.participant.ensemble.members.map((member) => member.client),
+      root: `${rootPrefix}-${round}`,
+      workload: profile.workload,
+      keys: profile.workload.kind === "mix" ? profile.keys : 1,
+      valueBytes: profile.valueBytes,
+      distribution: profile.distribution,
+      connections: profile.connections,
+      depth: profile.depth,
+      loop: profile.loop,
+      sessionTimeoutMs: profile.sessionTimeoutMs,
+      seed: roundSeed(profile.seed, round),
+      workers: pool.workers,
+      shared: shared.memory,
+    };
+  }
+
+  private async populate(job: LoadJob): Promise<void> {
+    const driver = await createDriver(job.driver);
+    try {
+      await driver.populate(job.root, job.keys, job.valueBytes);
+    } finally {
+      await within(CLEAN_UP_MS, driver.close());
+    }
+  }
+
+  private async remove(job: LoadJob): Promise<void> {
+    const driver = await createDriver(job.driver);
+    try {
+      await driver.remove(job.root);
+    } finally {
+      await driver.close();
+    }
+  }
+
+  /** Waits for a step before the load; throws UserError `targetLost` where the target does not play along. */
+  private async prepared(step: Promise<void>, job: LoadJob): Promise<void> {
+    const { signal } = this.context;
+    const limitMs = PREPARE_MS + job.keys / KEYS_PER_MS;
+    const timer = new AbortController();
+    step.catch(() => undefined);
+    try {
+      await Promise.race([
+        step,
+        aborted(signal),
+        sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+          throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
+        }),
+      ]);
+    } catch (error) {
+      if (error instanceof InterruptedError || error instanceof UserError) throw error;
+      const dead = await this.findDead();
+      if (dead !== undefined) throw dead;
+      if (error instanceof LoadError) throw this.lostError(`failed with ${error.failure}: ${error.message}`);
+      const failure = failureName(error);
+      if (failure === "TypeError" || failure === "AssertionError") throw error;
+      throw this.lostError(`failed with ${failure}: ${(error as Error).message}`);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  /** Runs one window on open sessions; ends it early on Ctrl-C, when the target dies, or when `watch` says so. */
+  private async runWindow(
+    shared: LoadShared,
+    planned: { readonly startMicros: number; readonly recordMicros: number; readonly endMicros: number },
+    everyMicros: number,
+    watch: (endNow: () => void) => void,
+  ): Promise<Window> {
+    const { pool, profile, signal } = this.context;
+    let endMicros = planned.endMicros;
+    let lost: UserError | undefined;
+    const end = (drainMs: number): void => {
+      const now = nowMicros();
+      if (now >= endMicros) return;
+      endMicros = now;
+      pool.endNow(drainMs);
+    };
+    const onAbort = (): void => {
+      end(HURRIED_DRAIN_MS);
+      // Past the planned end the workers are only waiting for answers: not for long any more.
+      pool.endNow(HURRIED_DRAIN_MS);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    let watching = false;
+    let unreachableSinceMicros = 0;
+    const guard = async (): Promise<void> => {
+      if (watching) return;
+      watching = true;
+      try {
+        watch(() => end(DRAIN_MS_MAX));
+        const dead = await this.findDead();
+        const { connected } = shared.totals();
+        if (connected > 0) unreachableSinceMicros = 0;
+        else if (unreachableSinceMicros === 0) unreachableSinceMicros = nowMicros();
+        const awayMs = unreachableSinceMicros === 0 ? 0 : (nowMicros() - unreachableSinceMicros) / 1_000;
+        if (dead !== undefined) lost ??= dead;
+        else if (awayMs > profile.sessionTimeoutMs) lost ??= this.lostError(`was out of reach of every client`);
+        if (lost !== undefined) end(0);
+      } finally {
+        watching = false;
+      }
+    };
+    const timer = setInterval(() => void guard(), everyMicros / 1_000);
+    if (signal.aborted) onAbort();
+    try {
+      const drainMs = Math.min(DRAIN_MS_MAX, profile.sessionTimeoutMs);
+      const reports = await pool.run({ ...planned, drainMs });
+      lost ??= await this.findDead();
+      return { reports, recordMicros: Math.min(planned.recordMicros, endMicros), endMicros, lost };
+    } finally {
+      clearInterval(timer);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** A member of a managed ensemble without a process, which nothing in a run asks for. */
+  private async findDead(): Promise<UserError | undefined> {
+    const { ensemble } = this.participant;
+    if (!ensemble.managed) return undefined;
+    const usage = await readUsage(ensemble);
+    const index = usage.indexOf(undefined);
+    if (index === -1) return undefined;
+    return this.lostError(`died: its server ${ensemble.members[index]?.id} has ended`);
+  }
+
+  private lostError(what: string): UserError {
+    const { label, ensemble } = this.participant;
+    const at = ensemble.members.map((member) => `${member.client.host}:${member.client.port}`).join(",");
+    return new UserError(USER_ERRORS.targetLost, {
+      what: `target ${label} at ${at} ${what}`,
+      remedy: ensemble.managed
+        ? `run again with --keep and read its logs in ${ensemble.folder ?? "its scratch folder"}`
+        : "see that it runs and that the addresses are right",
+    });
+  }
+}
+
+function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
+  const lag = createHistogram();
+  for (const report of reports) if (report.sendLag !== undefined) addPacked(lag, report.sendLag);
+  const summary = summarize(lag);
+  lag.destroy();
+  return summary;
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const interrupt = (): void => reject(new InterruptedError("interrupted"));
+    if (signal.aborted) interrupt();
+    else signal.addEventListener("abort", interrupt, { once: true });
+  });
+}
+
+/** Cleaning up may fail or take for ever when a target is gone; neither may hide what happened before. */
+async function within(limitMs: number, step: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([
+    step.then(
+      () => undefined,
+      () => undefined,
+    ),
+    sleep(limitMs, undefined, { signal: timer.signal }).catch(() => undefined),
+  ]);
+  timer.abort();
+}

@@ -1,0 +1,87 @@
+import { relative } from "node:path";
+import { EXIT, type ExitCode, UserError } from "../base/user-error.js";
+import type { LoadedProfile } from "../bench/profile/profile.js";
+import type { RunResult } from "../bench/result.js";
+import { runProfile, TargetLostError } from "../bench/run-profile.js";
+import { exitCodeOf } from "../bench/verdict.js";
+import { reportFolder, writeReports } from "../report/files.js";
+import type { TargetReference } from "../targets/address.js";
+import { Interrupt } from "./interrupt.js";
+import type { Output } from "./output.js";
+import { Participants } from "./participants.js";
+import { Progress } from "./progress.js";
+import { summaryOf } from "./summary.js";
+import { printResult } from "./table.js";
+
+export interface ComparisonOptions {
+  readonly profile: LoadedProfile;
+  readonly targets: readonly TargetReference[];
+  readonly servers: number;
+  readonly workers: number;
+  /** Below it goes `<profile>/<start time>/`. */
+  readonly out: string;
+  readonly json: boolean;
+  readonly keep: boolean;
+  readonly output: Output;
+  /** A target that does not start is named and left out, as long as one other does. */
+  readonly tolerant: boolean;
+}
+
+/** Starts the targets, runs the profile, writes and prints what it found, and stops the targets. */
+export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
+  const { output } = options;
+  const progress = new Progress(output);
+  const interrupt = new Interrupt(() => {
+    progress.milestone("interrupted: ending in order, and keeping what was measured; again to end at once");
+  });
+  const participants = new Participants({
+    servers: options.servers,
+    keep: options.keep,
+    signal: interrupt.signal,
+    tell: (text) => progress.status(text),
+  });
+  try {
+    for (const reference of options.targets) {
+      try {
+        await participants.add(reference);
+      } catch (error) {
+        if (interrupt.signal.aborted) return EXIT.interrupted;
+        if (!options.tolerant || !(error instanceof UserError)) throw error;
+        progress.milestone(`left out: ${error.message}`);
+      }
+      if (interrupt.signal.aborted) return EXIT.interrupted;
+    }
+    let result: RunResult;
+    let lost: TargetLostError | undefined;
+    try {
+      result = await runProfile({
+        profile: options.profile,
+        participants: participants.all,
+        workers: options.workers,
+        signal: interrupt.signal,
+        onEvent: progress.show,
+      });
+    } catch (error) {
+      if (!(error instanceof TargetLostError)) throw error;
+      lost = error;
+      result = error.partial;
+    }
+    progress.clear();
+    const { html } = await writeReports(result, reportFolder(options.out, result));
+    printResult(result, output);
+    output.line(`report: ${relative(process.cwd(), html) || html}`);
+    if (options.keep) {
+      for (const { label, ensemble } of participants.all) {
+        if (ensemble.folder !== undefined) output.line(`kept: ${label} in ${ensemble.folder}`);
+      }
+    }
+    const exitCode = lost === undefined ? exitCodeOf(result) : lost.kind.exitCode;
+    if (options.json) process.stdout.write(`${JSON.stringify(summaryOf(result, exitCode, html), undefined, 2)}\n`);
+    if (lost !== undefined) throw lost;
+    return exitCode;
+  } finally {
+    progress.clear();
+    await participants.stop();
+    interrupt.release();
+  }
+}

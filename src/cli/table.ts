@@ -1,0 +1,111 @@
+import { formatMicros } from "../base/units.js";
+import { errorCount } from "../bench/merge-records.js";
+import type { OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
+import type { Output } from "./output.js";
+
+/** "1,234,567", "12.3" below 100. */
+export function formatCount(count: number): string {
+  return count < 100 ? count.toFixed(1) : Math.round(count).toLocaleString("en-US");
+}
+
+/** What a run found, for people: a table, ratios with their spread, and what weakens or forbids conclusions. */
+export function printResult(result: RunResult, output: Output): void {
+  output.line();
+  for (const line of comparisonTable(result)) output.line(line);
+  const ratios = ratioLines(result);
+  if (ratios.length > 0) output.line();
+  for (const line of ratios) output.line(line);
+  output.line();
+  for (const target of result.targets) {
+    for (const check of target.checks) {
+      if (check.verdict === "valid") continue;
+      const verdict = output.style("red", check.verdict === "invalid" ? "inconsistent" : "unknown");
+      output.line(`${verdict}: ${target.label}, ${check.name}: ${check.detail}`);
+    }
+  }
+  for (const threshold of result.thresholds) {
+    if (threshold.passed) continue;
+    const why = threshold.observed === null ? "there were no samples" : `observed ${threshold.observed}`;
+    output.line(
+      `${output.style("red", "threshold")}: ${threshold.target}, ${threshold.metric} ${threshold.expression}: ${why}`,
+    );
+  }
+  for (const warning of result.warnings) output.line(`${output.style("yellow", "warning")}: ${warning.message}`);
+  if (result.interrupted) output.line("interrupted: the figures are of what had been measured by then");
+}
+
+const COLUMNS = ["operation", "target", "ops/s", "of rounds", "p50", "p99", "p99.9", "max", "errors", "cpu/op"];
+
+export function comparisonTable(result: RunResult): string[] {
+  const names = [...new Set(result.targets.flatMap((target) => target.operations.map((operation) => operation.name)))];
+  const rows = names.flatMap((name) =>
+    result.targets.flatMap((target) => {
+      const operation = target.operations.find((each) => each.name === name);
+      return operation === undefined ? [] : [row(target, operation)];
+    }),
+  );
+  return alignColumns([COLUMNS, ...rows]);
+}
+
+function row(target: TargetResult, operation: OperationResult): string[] {
+  const { latency } = operation;
+  const micros = (value: number | undefined): string => (value === undefined ? "-" : formatMicros(value));
+  const rates = target.rounds.map(
+    (round) => round.operations.find((each) => each.name === operation.name)?.opsPerSecond ?? 0,
+  );
+  const cost = target.metrics.find((metric) => metric.name === "cpu-per-operation");
+  return [
+    operation.name,
+    target.warmUp.steady ? target.label : `${target.label} (not warmed)`,
+    formatCount(operation.opsPerSecond),
+    rates.length < 2 ? "-" : `${formatCount(Math.min(...rates))}-${formatCount(Math.max(...rates))}`,
+    micros(latency?.p50),
+    micros(latency?.p99),
+    micros(latency?.p999),
+    micros(latency?.max),
+    String(errorCount(operation)),
+    cost === undefined ? "-" : formatMicros(cost.value),
+  ];
+}
+
+const METRIC_WORDS: Readonly<Record<RatioRecord["metric"], string>> = {
+  opsPerSecond: "ops/s",
+  p50: "p50",
+  p99: "p99",
+  cpuMicrosPerOperation: "cpu/op",
+};
+
+/** One line per pair of targets and operation: "core / zookeeper, read: 2.10x ops/s (2.01-2.20), ...". */
+export function ratioLines(result: RunResult): string[] {
+  const groups = new Map<string, RatioRecord[]>();
+  for (const ratio of result.ratios) {
+    const key = `${ratio.numerator} / ${ratio.denominator}, ${ratio.operation}`;
+    groups.set(key, [...(groups.get(key) ?? []), ratio]);
+  }
+  return [...groups].flatMap(([key, ratios]) => {
+    const told = ratios.filter((ratio) => ratio.value !== null).map(ratioText);
+    const [missing] = ratios.filter((ratio) => ratio.value === null);
+    if (told.length > 0) return [`${key}: ${told.join(", ")}`];
+    return [`${key}: no ratio, ${missing?.note ?? ""}`];
+  });
+}
+
+function ratioText(ratio: RatioRecord): string {
+  const spread = ratio.min === null || ratio.max === null ? "" : ` (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`;
+  return `${(ratio.value as number).toFixed(2)}x ${METRIC_WORDS[ratio.metric]}${spread}`;
+}
+
+/** The first two columns are words, to the left; the rest are figures, to the right. */
+function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] as readonly string[]).map((_, column) =>
+    Math.max(...rows.map((cells) => (cells[column] as string).length)),
+  );
+  return rows.map((cells) =>
+    cells
+      .map((cell, column) =>
+        column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
+}

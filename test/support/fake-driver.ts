@@ -1,0 +1,313 @@
+import type { DriverSource } from "../../src/bench/load/driver-source.js";
+import type { Participant } from "../../src/bench/participant.js";
+import type {
+  LoadSession,
+  LoadSessionOptions,
+  LockSession,
+  SessionOptions,
+  TargetDriver,
+  WatchSession,
+} from "../../src/targets/driver.js";
+import type { Ensemble, Member, ProcessUsage } from "../../src/targets/target.js";
+
+/**
+ * A coordination service in shared memory, so that the load workers of one run see the same one. It answers in the next
+ * turn of the event loop, and is right unless told to plant a mistake.
+ */
+export type PlantedMistake =
+  | "order-regresses"
+  | "writes-reordered"
+  | "linearizable-read-stale"
+  | "lock-granted-twice"
+  | "token-repeats"
+  | "event-lost"
+  | "event-repeated-out-of-order";
+
+export interface FakeOptions {
+  readonly memory: SharedArrayBuffer;
+  readonly mistake?: PlantedMistake | undefined;
+  /** From this many answers of a worker on, for this long, nothing is answered. */
+  readonly stall?: { readonly afterAnswers: number; readonly millis: number } | undefined;
+  /** Every n-th operation of a session fails with NONODE. */
+  readonly failEvery?: number | undefined;
+  /** Operations of each connection that are noted, in the order they were submitted; 0 for none. */
+  readonly notedOperations?: number | undefined;
+  /** No session can be opened. */
+  readonly refuse?: boolean | undefined;
+}
+
+const CLOCK = 0;
+const HOLDER = 1;
+const CHANGE = 2;
+const GRANTS = 3;
+const ANSWERS = 4;
+const STALLED = 5;
+const NOTES = 16;
+
+/** Memory of a fake service that notes `operations` of each of `connections`. */
+export function fakeMemory(connections = 0, operations = 0): SharedArrayBuffer {
+  return new SharedArrayBuffer((NOTES + connections * (operations + 1)) * 4);
+}
+
+/** What each connection did: an operation's letter and its key. */
+export function notesOf(memory: SharedArrayBuffer, connections: number, operations: number): string[] {
+  const words = new Int32Array(memory);
+  return Array.from({ length: connections }, (_, connection) => {
+    const at = NOTES + connection * (operations + 1);
+    const count = Math.min(operations, words[at] as number);
+    return Array.from(words.subarray(at + 1, at + 1 + count))
+      .map((note) => `${"?rlwc"[note >> 24]}${note & 0xff_ffff}`)
+      .join(" ");
+  });
+}
+
+export function fakeSource(options: FakeOptions): DriverSource {
+  return { module: import.meta.url, factory: "createFakeDriver", parameters: [options] };
+}
+
+export function fakeParticipant(label: string, options: FakeOptions, overrides: Partial<Ensemble> = {}): Participant {
+  return { label, ensemble: fakeEnsemble(overrides), driver: fakeSource(options) };
+}
+
+export function fakeMember(usage: () => ProcessUsage | undefined): Member {
+  const unsupported = (): Promise<void> => Promise.reject(new Error("a fake member has no process"));
+  return {
+    id: 1,
+    client: { host: "127.0.0.1", port: 1 },
+    pid: undefined,
+    role: () => Promise.resolve("standalone"),
+    usage: () => Promise.resolve(usage()),
+    kill: unsupported,
+    restart: unsupported,
+    pause: unsupported,
+    resume: unsupported,
+  };
+}
+
+/** Its one member uses 1 ms of CPU, 4 KiB and 2 syncs between any two readings. */
+export function fakeEnsemble(overrides: Partial<Ensemble> = {}): Ensemble {
+  let readings = 0;
+  const member = fakeMember(() => {
+    readings++;
+    return {
+      cpuMicros: readings * 1_000,
+      writtenBytes: readings * 4_096,
+      residentBytes: 1_000_000,
+      syncs: readings * 2,
+    };
+  });
+  return {
+    target: "zookeeper",
+    managed: true,
+    version: "0.0.0",
+    flags: { fsync: "yes" },
+    members: [member],
+    folder: undefined,
+    leader: () => Promise.resolve(member),
+    stop: () => Promise.resolve(),
+    ...overrides,
+  };
+}
+
+export function createFakeDriver(options: FakeOptions): TargetDriver {
+  return new FakeDriver(options);
+}
+
+class FakeDriver implements TargetDriver {
+  readonly target = "zookeeper";
+  private readonly options: FakeOptions;
+  private readonly words: Int32Array;
+
+  constructor(options: FakeOptions) {
+    this.options = options;
+    this.words = new Int32Array(options.memory);
+  }
+
+  populate(): Promise<void> {
+    Atomics.add(this.words, CLOCK, 100);
+    return Promise.resolve();
+  }
+
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
+    if (this.options.refuse === true) {
+      return Promise.reject(Object.assign(new Error("nobody there"), { errorName: "CONNECTIONLOSS" }));
+    }
+    return Promise.resolve(new FakeLoadSession(this.options, this.words, options));
+  }
+
+  openLockSession(): Promise<LockSession> {
+    return Promise.resolve(new FakeLockSession(this.options, this.words));
+  }
+
+  openWatchSession(options: SessionOptions): Promise<WatchSession> {
+    return Promise.resolve(new FakeWatchSession(this.options, this.words, options.index));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class FakeLoadSession implements LoadSession {
+  readonly connected = true;
+  private readonly options: FakeOptions;
+  private readonly words: Int32Array;
+  private readonly session: LoadSessionOptions;
+  private submitted = 0;
+  private answered = 0;
+
+  constructor(options: FakeOptions, words: Int32Array, session: LoadSessionOptions) {
+    this.options = options;
+    this.words = words;
+    this.session = session;
+  }
+
+  read(slot: number, key: number): void {
+    this.submit(slot, 1, key);
+  }
+
+  readLinearizable(slot: number, key: number): void {
+    this.submit(slot, 2, key);
+  }
+
+  write(slot: number, key: number): void {
+    this.submit(slot, 3, key);
+  }
+
+  create(slot: number): void {
+    this.submit(slot, 4, 0);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private submit(slot: number, operation: number, key: number): void {
+    this.note(operation, key);
+    this.submitted++;
+    setImmediate(() => this.answerWhenAwake(slot, operation, this.submitted));
+  }
+
+  private answerWhenAwake(slot: number, operation: number, number: number): void {
+    const { stall } = this.options;
+    if (stall !== undefined) {
+      const answers = Atomics.add(this.words, ANSWERS, 1);
+      const stalled = Atomics.load(this.words, STALLED);
+      const now = Number(process.hrtime.bigint() / 1_000_000n);
+      if (answers >= stall.afterAnswers && stalled === 0) Atomics.store(this.words, STALLED, now);
+      const until = Atomics.load(this.words, STALLED) + stall.millis;
+      if (answers >= stall.afterAnswers && now < until) {
+        setTimeout(() => this.answer(slot, operation, number), until - now);
+        return;
+      }
+    }
+    this.answer(slot, operation, number);
+  }
+
+  private answer(slot: number, operation: number, number: number): void {
+    this.answered++;
+    const { failEvery, mistake } = this.options;
+    if (failEvery !== undefined && number % failEvery === 0) {
+      this.session.listener.ended(slot, "NONODE", 0, 0);
+      return;
+    }
+    const planted = this.answered % 50 === 49;
+    if (operation >= 3) {
+      const written = Atomics.add(this.words, CLOCK, 1) + 1;
+      const claimed = mistake === "writes-reordered" && planted ? written - 60 : written;
+      this.session.listener.ended(slot, "", Math.max(written, claimed), claimed);
+      return;
+    }
+    const order = Atomics.load(this.words, CLOCK);
+    const back =
+      (mistake === "order-regresses" && planted) ||
+      (mistake === "linearizable-read-stale" && operation === 2 && planted);
+    this.session.listener.ended(slot, "", back ? order - 60 : order, 0);
+  }
+
+  private note(operation: number, key: number): void {
+    const noted = this.options.notedOperations ?? 0;
+    if (noted === 0) return;
+    const at = NOTES + this.session.index * (noted + 1);
+    const count = (this.words[at] as number)++;
+    if (count < noted) this.words[at + 1 + count] = (operation << 24) | key;
+  }
+}
+
+class FakeLockSession implements LockSession {
+  private readonly options: FakeOptions;
+  private readonly words: Int32Array;
+
+  constructor(options: FakeOptions, words: Int32Array) {
+    this.options = options;
+    this.words = words;
+  }
+
+  async acquire(): Promise<{ readonly fencingToken: number }> {
+    for (;;) {
+      const free = Atomics.compareExchange(this.words, HOLDER, 0, 1) === 0;
+      const grants = Atomics.load(this.words, GRANTS);
+      if (free || (this.options.mistake === "lock-granted-twice" && grants % 10 === 9)) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const token = Atomics.add(this.words, GRANTS, 1) + 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    const repeats = this.options.mistake === "token-repeats" && token % 10 === 9;
+    return { fencingToken: repeats ? token - 1 : token };
+  }
+
+  async release(): Promise<void> {
+    Atomics.store(this.words, HOLDER, 0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class FakeWatchSession implements WatchSession {
+  private readonly options: FakeOptions;
+  private readonly words: Int32Array;
+  private readonly index: number;
+  private closed = false;
+
+  constructor(options: FakeOptions, words: Int32Array, index: number) {
+    this.options = options;
+    this.words = words;
+    this.index = index;
+  }
+
+  watch(_key: number, onChange: (order: number) => void): Promise<void> {
+    let seen = Atomics.load(this.words, CHANGE);
+    const first = seen;
+    const poll = (): void => {
+      if (this.closed) return;
+      const now = Atomics.load(this.words, CHANGE);
+      if (now !== seen) {
+        seen = now;
+        const { mistake } = this.options;
+        const planted = this.index === 1 && now - first === 5;
+        if (!(mistake === "event-lost" && planted)) {
+          onChange(mistake === "event-repeated-out-of-order" && planted ? now - 3 : now);
+        }
+      }
+      setImmediate(poll);
+    };
+    setImmediate(poll);
+    return Promise.resolve();
+  }
+
+  change(): Promise<number> {
+    return Promise.resolve(Atomics.add(this.words, CHANGE, 1) + 1);
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
