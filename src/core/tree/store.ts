@@ -404,6 +404,7 @@ export class ZnodeStore extends ZnodeReader {
       this.epochs.reclaim(this.release, this.epochs.waiting);
       block = this.allocator.allocate(bytes);
       // What is accepted must be applied, so it is better to hold this thread up until readers end their turn.
+      // biome-ignore lint/plugin: bounded, and only where the arena is full of blocks that readers still hold.
       if (block === 0 && waits > 1) Atomics.wait(this.words, HEADER.magic, MAGIC, 1);
     }
     this.allocated.push(block);
