@@ -37,6 +37,9 @@ export const USER_ERRORS = {
   },
   unreadableFile: {
     code: "UNREADABLE_FILE",
+    exitCode: EXIT.usage,
+    what: "cannot be read: {problem}",
+    remedy: "check the path and its permissions",
   },
   badRate: {
     code: "BAD_RATE",
@@ -224,12 +227,6 @@ export const USER_ERRORS = {
     what: "'{value}' is not a metric of the gate",
     remedy: "use some of {known}, separated by commas",
   },
-  unreadableFile: {
-    code: "UNREADABLE_FILE",
-    exitCode: EXIT.usage,
-    what: "cannot be read: {problem}",
-    remedy: "check the path and its permissions",
-  },
   badConfiguration: {
     code: "BAD_CONFIGURATION",
     exitCode: EXIT.usage,
@@ -308,60 +305,6 @@ export const USER_ERRORS = {
     exitCode: EXIT.internal,
     what: "the file belongs to an epoch beyond {epochMax}, which is not supported",
     remedy: "start from an empty data folder",
-  },
-  targetUnreachable: {
-    code: "TARGET_UNREACHABLE",
-    exitCode: EXIT.usage,
-    what: "no member of {target} serves at {addresses} ({reason})",
-    remedy: "check that it runs, and that these are its client addresses without TLS",
-  },
-  resultMissing: {
-    code: "RESULT_MISSING",
-    exitCode: EXIT.usage,
-    what: "no result can be read ({problem})",
-    remedy: "give a result.json, or the folder of a report that holds one",
-  },
-  resultUnreadable: {
-    code: "RESULT_UNREADABLE",
-    exitCode: EXIT.usage,
-    what: "the file is not JSON ({problem})",
-    remedy: "give a result.json as zabench wrote it",
-  },
-  resultVersion: {
-    code: "RESULT_VERSION",
-    exitCode: EXIT.usage,
-    what: "the result has schemaVersion {version}, this zabench reads {supported}",
-    remedy: "run the profile again, or use the zabench that wrote it",
-  },
-  resultInvalid: {
-    code: "RESULT_INVALID",
-    exitCode: EXIT.usage,
-    what: "the result is not valid at {key}: {problem}",
-    remedy: "give a result.json as zabench wrote it",
-  },
-  noResults: {
-    code: "NO_RESULTS",
-    exitCode: EXIT.usage,
-    what: "there is no result below this folder",
-    remedy: "run a profile first, or name the result with --result",
-  },
-  resultsDiffer: {
-    code: "RESULTS_DIFFER",
-    exitCode: EXIT.usage,
-    what: "the results cannot be compared: the baseline is a {baselineKind} of '{baseline}', the result a {currentKind} of '{current}'",
-    remedy: "compare results of the same profile",
-  },
-  badPercentage: {
-    code: "BAD_PERCENTAGE",
-    exitCode: EXIT.usage,
-    what: "'{value}' is not a percentage",
-    remedy: "write a number and a percent sign: 5%, 12.5%",
-  },
-  badGateMetric: {
-    code: "BAD_GATE_METRIC",
-    exitCode: EXIT.usage,
-    what: "'{value}' is not a metric of the gate",
-    remedy: "use some of {known}, separated by commas",
   },
 } as const satisfies Record<string, UserErrorKind>;
 
