@@ -284,7 +284,7 @@ export class TargetRunner {
     try {
       await Promise.race([
         step,
-        aborted(signal),
+        aborted(signal, timer.signal),
         sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
           throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
         }),
@@ -386,11 +386,12 @@ function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
   return summary;
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
+/** Listens no longer than until `over` is aborted. */
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const interrupt = (): void => reject(new InterruptedError("interrupted"));
     if (signal.aborted) interrupt();
-    else signal.addEventListener("abort", interrupt, { once: true });
+    else signal.addEventListener("abort", interrupt, { once: true, signal: over });
   });
 }
 
