@@ -21,6 +21,7 @@ import {
   RECORD,
   RECORD_BYTES,
   type Reference,
+  replyOffset,
   STAT,
   viewsOf,
   WORDS_PER_UNIT,
@@ -45,6 +46,10 @@ export interface PersistedNode {
 
 const WORD = 2 ** 32;
 const SLASH = 0x2f;
+/** From about this length a copy by the engine is faster than one word by word (measured on Node 20). */
+const WORDWISE_BYTES_MAX = 768;
+/** Words of the arena are in this machine's order, and are copied as they are. */
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 /** The reader index of the writer itself, which need not wait for itself. */
 export const WRITER = -1;
 
@@ -71,6 +76,8 @@ export class ZnodeReader {
   private readonly epochWord: number;
   /** True while this reader may hold references; always for the writer. */
   private entered: boolean;
+  /** Over the memory that was copied to last, which is mostly that of one output buffer. */
+  private targetView: DataView = new DataView(new ArrayBuffer(0));
   private scratch = Buffer.allocUnsafeSlow(1_024);
 
   /**
@@ -211,7 +218,7 @@ export class ZnodeReader {
 
   /** The offset in bytes of the reply of a getData: the data's length, what stands inline of it, the Stat. */
   private replyAt(node: NodeRef): number {
-    return node * BYTES_PER_UNIT + RECORD_BYTES + this.pathBytesOf(node);
+    return node * BYTES_PER_UNIT + replyOffset(this.pathBytesOf(node));
   }
 
   private inlineBytesOf(node: NodeRef): number {
@@ -241,7 +248,7 @@ export class ZnodeReader {
     assert(at >= 0 && at + total <= target.length, `no room for a reply of ${total} bytes`);
     if (extent === 0) {
       if (reply + total > this.bytes.length) this.garbage(node);
-      this.bytes.copy(target, at, reply, reply + total);
+      this.copyFrom(reply, total, target, at);
       return total;
     }
     target.writeInt32BE(dataBytes, at);
@@ -254,7 +261,29 @@ export class ZnodeReader {
   copyStat(node: NodeRef, target: Buffer, at: number): void {
     const stat = this.statAt(node);
     assert(at >= 0 && at + STAT_BYTES <= target.length, "no room for a Stat");
-    this.bytes.copy(target, at, stat, stat + STAT_BYTES);
+    this.copyFrom(stat, STAT_BYTES, target, at);
+  }
+
+  /**
+   * Copies out of the arena, bounds checked before. What an engine has for it costs a view and a call of a fifth of a
+   * microsecond, several times what it takes to move an ordinary reply word by word.
+   */
+  private copyFrom(source: number, length: number, target: Buffer, at: number): void {
+    if (length > WORDWISE_BYTES_MAX || (source & (BYTES_PER_WORD - 1)) !== 0) {
+      target.set(new Uint8Array(this.shared, source, length), at);
+      return;
+    }
+    if (target.buffer !== this.targetView.buffer) this.targetView = new DataView(target.buffer);
+    const view = this.targetView;
+    const words = this.words;
+    const start = target.byteOffset + at;
+    const word = source / BYTES_PER_WORD;
+    const whole = length >>> 2;
+    for (let index = 0; index < whole; index++) {
+      view.setInt32(start + index * BYTES_PER_WORD, words[word + index] as number, LITTLE_ENDIAN);
+    }
+    for (let index = whole * BYTES_PER_WORD; index < length; index++)
+      target[at + index] = this.bytes[source + index] as number;
   }
 
   private copyExtent(extent: Reference, dataBytes: number, target: Buffer, at: number): void {
@@ -262,7 +291,7 @@ export class ZnodeReader {
       const chunk = this.chunkOf(extent, index);
       const length = Math.min(CHUNK_BYTES, dataBytes - done);
       if (chunk + length > this.bytes.length) this.garbage(extent);
-      this.bytes.copy(target, at + done, chunk, chunk + length);
+      this.copyFrom(chunk, length, target, at + done);
     }
   }
 
@@ -285,7 +314,7 @@ export class ZnodeReader {
     }
     const start = this.replyAt(node) + LENGTH_BYTES;
     if (start + dataBytes > this.bytes.length) this.garbage(node);
-    this.bytes.copy(copy, 0, start, start + dataBytes);
+    this.copyFrom(start, dataBytes, copy, 0);
     return copy;
   }
 

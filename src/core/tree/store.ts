@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.js";
 import { crc32 } from "../../base/checksum.js";
 import type { Zxid } from "../../base/zxid.js";
-import { STAT_BYTES, type StatPersisted } from "../../jute/records.js";
+import type { StatPersisted } from "../../jute/records.js";
 import { AclCache } from "./acl-cache.js";
 import { Allocator, blockCostBytes, PARTIAL_PAGES_BYTES_MAX } from "./allocator.js";
 import { Epochs, OUTSIDE, RETIRED, readerWord } from "./epochs.js";
@@ -28,6 +28,8 @@ import {
   RECORD,
   RECORD_BYTES,
   type Reference,
+  recordBytes,
+  replyOffset,
   STAT,
   WORDS_PER_UNIT,
 } from "./layout.js";
@@ -475,7 +477,7 @@ export class ZnodeStore extends ZnodeReader {
     const { words, bytes, view } = this;
     const word = record * WORDS_PER_UNIT;
     const pathAt = record * BYTES_PER_UNIT + RECORD_BYTES;
-    const replyAt = pathAt + pathBytes;
+    const replyAt = record * BYTES_PER_UNIT + replyOffset(pathBytes);
     const statAt = replyAt + LENGTH_BYTES + inlineBytes;
     for (let index = 0; index < pathBytes; index++) bytes[pathAt + index] = path[pathStart + index] as number;
     view.setInt32(replyAt, data === null ? -1 : dataBytes);
@@ -696,10 +698,6 @@ export class ZnodeStore extends ZnodeReader {
     else this.ephemeralHeads.delete(this.ephemeralOwner(node));
     this.ephemerals--;
   }
-}
-
-function recordBytes(pathBytes: number, inlineBytes: number): number {
-  return RECORD_BYTES + pathBytes + LENGTH_BYTES + inlineBytes + STAT_BYTES;
 }
 
 function isBelowSystem(bytes: Uint8Array, start: number, pathBytes: number): boolean {
