@@ -279,13 +279,13 @@ export class TargetRunner {
   private async prepared(step: Promise<void>, job: LoadJob): Promise<void> {
     const { signal } = this.context;
     const limitMs = PREPARE_MS + job.keys / KEYS_PER_MS;
-    const timer = new AbortController();
+    const done = new AbortController();
     step.catch(() => undefined);
     try {
       await Promise.race([
         step,
-        aborted(signal),
-        sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+        aborted(signal, done.signal),
+        sleep(limitMs, undefined, { signal: done.signal }).then(() => {
           throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
         }),
       ]);
@@ -298,7 +298,7 @@ export class TargetRunner {
       if (failure === "TypeError" || failure === "AssertionError") throw error;
       throw this.lostError(`failed with ${failure}: ${(error as Error).message}`);
     } finally {
-      timer.abort();
+      done.abort();
     }
   }
 
@@ -386,11 +386,12 @@ function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
   return summary;
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
+/** Rejects on Ctrl-C; stops listening for it once `done` is aborted. */
+function aborted(signal: AbortSignal, done: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const interrupt = (): void => reject(new InterruptedError("interrupted"));
     if (signal.aborted) interrupt();
-    else signal.addEventListener("abort", interrupt, { once: true });
+    else signal.addEventListener("abort", interrupt, { once: true, signal: done });
   });
 }
 

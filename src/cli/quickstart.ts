@@ -9,7 +9,7 @@ import { createOutput } from "./output.js";
 import { defaultWorkers } from "./run.js";
 
 /** Short enough for three targets, started and warmed, within two minutes. */
-const SHORT = { duration: "4s", rounds: "2", warmUp: "8s" } as const;
+const SHORT = { duration: "4s", rounds: "2", warmUp: "16s" } as const;
 
 function shortProfile(): LoadedProfile {
   return overrideProfile(loadProfile("read-heavy"), SHORT);
