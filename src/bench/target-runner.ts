@@ -279,15 +279,19 @@ export class TargetRunner {
   private async prepared(step: Promise<void>, job: LoadJob): Promise<void> {
     const { signal } = this.context;
     const limitMs = PREPARE_MS + job.keys / KEYS_PER_MS;
-    const timer = new AbortController();
+    const done = new AbortController();
     step.catch(() => undefined);
     try {
       await Promise.race([
         step,
+<<<<<<< HEAD
         aborted(signal, timer.signal),
         sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
-          throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
-        }),
+=======
+        aborted(signal, done.signal),
+        sleep(limitMs, undefined, signal: done.signal ).then(() => 
+>>>>>>> bench
+          throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);),
       ]);
     } catch (error) {
       if (error instanceof InterruptedError || error instanceof UserError) throw error;
@@ -298,7 +302,7 @@ export class TargetRunner {
       if (failure === "TypeError" || failure === "AssertionError") throw error;
       throw this.lostError(`failed with ${failure}: ${(error as Error).message}`);
     } finally {
-      timer.abort();
+      done.abort();
     }
   }
 
@@ -386,12 +390,21 @@ function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
   return summary;
 }
 
+<<<<<<< HEAD
 /** Listens no longer than until `over` is aborted. */
 function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const interrupt = (): void => reject(new InterruptedError("interrupted"));
     if (signal.aborted) interrupt();
     else signal.addEventListener("abort", interrupt, { once: true, signal: over });
+=======
+/** Rejects on Ctrl-C; stops listening for it once `done` is aborted. */
+function aborted(signal: AbortSignal, done: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const interrupt = (): void => reject(new InterruptedError("interrupted"));
+    if (signal.aborted) interrupt();
+    else signal.addEventListener("abort", interrupt, { once: true, signal: done });
+>>>>>>> bench
   });
 }
 

@@ -69,7 +69,7 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
     progress.clear();
     const { html } = await writeReports(result, reportFolder(options.out, result));
     printResult(result, output);
-    output.line(`report: ${relative(process.cwd(), html) || html}`);
+    output.line(`report: ${shownPath(html)}`);
     if (options.keep) {
       for (const { label, ensemble } of participants.all) {
         if (ensemble.folder !== undefined) output.line(`kept: ${label} in ${ensemble.folder}`);
@@ -84,4 +84,10 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
     await participants.stop();
     interrupt.release();
   }
+}
+
+/** Relative to where the user is, unless that would lead out of it. */
+function shownPath(path: string): string {
+  const nearby = relative(process.cwd(), path);
+  return nearby.startsWith("..") ? path : nearby;
 }
