@@ -284,14 +284,10 @@ export class TargetRunner {
     try {
       await Promise.race([
         step,
-<<<<<<< HEAD
-        aborted(signal, timer.signal),
-        sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
-=======
         aborted(signal, done.signal),
-        sleep(limitMs, undefined, signal: done.signal ).then(() => 
->>>>>>> bench
-          throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);),
+        sleep(limitMs, undefined, { signal: done.signal }).then(() => {
+          throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
+        }),
       ]);
     } catch (error) {
       if (error instanceof InterruptedError || error instanceof UserError) throw error;
@@ -390,21 +386,12 @@ function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
   return summary;
 }
 
-<<<<<<< HEAD
-/** Listens no longer than until `over` is aborted. */
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const interrupt = (): void => reject(new InterruptedError("interrupted"));
-    if (signal.aborted) interrupt();
-    else signal.addEventListener("abort", interrupt, { once: true, signal: over });
-=======
 /** Rejects on Ctrl-C; stops listening for it once `done` is aborted. */
 function aborted(signal: AbortSignal, done: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const interrupt = (): void => reject(new InterruptedError("interrupted"));
     if (signal.aborted) interrupt();
     else signal.addEventListener("abort", interrupt, { once: true, signal: done });
->>>>>>> bench
   });
 }
 

@@ -9,11 +9,7 @@ import { createOutput } from "./output.js";
 import { defaultWorkers } from "./run.js";
 
 /** Short enough for three targets, started and warmed, within two minutes. */
-<<<<<<< HEAD
-const SHORT = { duration: "4s", rounds: "2", warmUp: "15s" } as const;
-=======
 const SHORT = { duration: "4s", rounds: "2", warmUp: "16s" } as const;
->>>>>>> bench
 
 function shortProfile(): LoadedProfile {
   return overrideProfile(loadProfile("read-heavy"), SHORT);
