@@ -306,6 +306,18 @@ export const USER_ERRORS = {
     what: "the file belongs to an epoch beyond {epochMax}, which is not supported",
     remedy: "start from an empty data folder",
   },
+  scenarioMissing: {
+    code: "SCENARIO_MISSING",
+    exitCode: EXIT.usage,
+    what: "there is no scenario '{name}', and no such file",
+    remedy: "give a path, or one of {names}",
+  },
+  scenarioSize: {
+    code: "SCENARIO_SIZE",
+    exitCode: EXIT.usage,
+    what: "scenario {name} needs {needed}",
+    remedy: "{remedy}",
+  },
 } as const satisfies Record<string, UserErrorKind>;
 
 export type { UserErrorKind };

@@ -6,6 +6,7 @@ import { gateCommand } from "./gate.js";
 import { quickstartCommand } from "./quickstart.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
+import { scenarioCommand } from "./scenario.js";
 import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
 import { targetsCommand } from "./targets.js";
@@ -13,6 +14,7 @@ import { targetsCommand } from "./targets.js";
 const COMMANDS = [
   quickstartCommand,
   runCommand,
+  scenarioCommand,
   gateCommand,
   reportCommand,
   targetsCommand,
