@@ -26,7 +26,7 @@ let commandCount = 0;
  */
 export async function runCommand(command: ToolCommand): Promise<string> {
   const logPath = join(command.folder, `command-${++commandCount}.log`);
-  const child = await SupervisedProcess.start({
+  const child = new SupervisedProcess({
     file: command.file,
     args: command.args,
     folder: command.folder,

@@ -52,7 +52,6 @@ export class ManagedMember implements Member {
   readonly plan: MemberPlan;
   readonly #server: ServerTraits;
   #process: SupervisedProcess | undefined;
-  #launching: Promise<SupervisedProcess> | undefined;
   #closed = false;
 
   constructor(id: number, plan: MemberPlan, ports: readonly number[], server: ServerTraits) {
@@ -67,18 +66,15 @@ export class ManagedMember implements Member {
     return this.#process?.running === true ? this.#process.pid : undefined;
   }
 
-  async launch(): Promise<void> {
+  launch(): void {
     assert(this.pid === undefined, `member ${this.id} is running already`);
     assert(!this.#closed, `member ${this.id} was stopped for good`);
-    const launching = SupervisedProcess.start(this.plan.command);
-    this.#launching = launching;
-    this.#process = await launching;
+    this.#process = new SupervisedProcess(this.plan.command);
   }
 
-  /** Ends it for good, also where a restart is under way: what that has launched by now is killed too. */
+  /** Ends it for good: a restart that is under way does not launch it again. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#launching?.catch(() => undefined);
     await this.kill();
   }
 
@@ -109,7 +105,7 @@ export class ManagedMember implements Member {
 
   async restart(): Promise<void> {
     await this.kill();
-    await this.launch();
+    this.launch();
     try {
       const timeout = AbortSignal.timeout(this.#server.readyTimeoutMs);
       await waitUntilServing([this], ([role]) => role !== "unreachable", timeout);
