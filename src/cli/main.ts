@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
 import { gateCommand } from "./gate.js";
+import { httpCommand } from "./http.js";
+import { microCommand } from "./micro.js";
 import { quickstartCommand } from "./quickstart.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
@@ -20,6 +22,8 @@ const COMMANDS = [
   targetsCommand,
   serveCommand,
   selfTestCommand,
+  microCommand,
+  httpCommand,
 ] as const;
 
 const EXAMPLES = `

@@ -63,7 +63,8 @@ function override(loaded: LoadedScenario, { ensemble, rounds }: ScenarioOptions)
 }
 
 function wholeNumber(option: string, text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UserError(USER_ERRORS.badNumber, { value: text }, option);
+  if (!/^[1-9]\d{0,3}$/.test(text))
+    throw new UserError(USER_ERRORS.badNumber, { value: text, min: 1, max: 9_999 }, option);
   return Number(text);
 }
 
