@@ -67,6 +67,9 @@ export function httpCommand(): Command {
           process.stdout.write(`${JSON.stringify({ url, connections, durationSeconds, ...result }, undefined, 2)}\n`);
         if (latency === null) process.exitCode = EXIT.insufficient;
         if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
+      } catch (error) {
+        if (!interrupt.signal.aborted) throw error;
+        process.exitCode = EXIT.interrupted;
       } finally {
         await core?.stop();
         interrupt.release();
