@@ -1,4 +1,4 @@
-import { assert } from "../../base/assert.js";
+import { AssertionError, assert } from "../../base/assert.js";
 import { crc32 } from "../../base/checksum.js";
 import type { Zxid } from "../../base/zxid.js";
 import type { StatPersisted } from "../../jute/records.js";
@@ -467,10 +467,9 @@ export class ZnodeStore extends ZnodeReader {
   ): NodeRef {
     const pathBytes = pathEnd - pathStart;
     const dataBytes = data === null ? 0 : data.length;
-    assert(
-      ZnodeStore.fits(pathBytes, dataBytes),
-      `a path of ${pathBytes} and data of ${dataBytes} bytes were accepted`,
-    );
+    if (!ZnodeStore.fits(pathBytes, dataBytes)) {
+      throw new AssertionError(`a path of ${pathBytes} and data of ${dataBytes} bytes were accepted`);
+    }
     const inlineBytes = dataBytes <= INLINE_DATA_BYTES_MAX ? dataBytes : 0;
     const record = this.allocate(recordBytes(pathBytes, inlineBytes));
     const extent = data === null || inlineBytes === dataBytes ? 0 : this.writeExtent(data);
