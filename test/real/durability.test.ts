@@ -49,14 +49,18 @@ async function prepare(context: TestContext, configuration: readonly string[]): 
   };
 }
 
-test("the core loses no acknowledged write in 20 kills, each with everything unsynced taken away", LIMIT, async (context) => {
-  const prepared = await prepare(context, []);
-  const result = await prepared?.check((file) => [process.execPath, CORE, "serve", file], ROUNDS);
-  if (result === undefined) return;
-  assert.deepEqual(result.lost, []);
-  assert.equal(result.rounds, ROUNDS);
-  assert.ok(result.acknowledged >= ROUNDS * 300);
-});
+test(
+  "the core loses no acknowledged write in 20 kills, each with everything unsynced taken away",
+  LIMIT,
+  async (context) => {
+    const prepared = await prepare(context, []);
+    const result = await prepared?.check((file) => [process.execPath, CORE, "serve", file], ROUNDS);
+    if (result === undefined) return;
+    assert.deepEqual(result.lost, []);
+    assert.equal(result.rounds, ROUNDS);
+    assert.ok(result.acknowledged >= ROUNDS * 300);
+  },
+);
 
 test("a core that skips fdatasync is found out by the same check", LIMIT, async (context) => {
   const prepared = await prepare(context, []);
