@@ -264,7 +264,7 @@ export const USER_ERRORS = {
     remedy:
       "a server of an ensemble: move its version-2 folders away, keep myid, and let it copy everything from the others; " +
       "a standalone server: restore the file from a copy, or give up every transaction from there on with " +
-      "'truncate -s {offset} {file}'",
+      "'truncate -s {offset} {file}' and by deleting the logs after it",
   },
   logGap: {
     code: "LOG_GAP",
