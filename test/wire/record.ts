@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
-import { join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../src/base/random.js";
 import { connect } from "../../src/client/client.js";
@@ -19,9 +19,10 @@ import {
   GetChildrenRequest,
   GetSASLRequest,
 } from "../../src/jute/records.js";
-import { javaArguments, startZooKeeper, zooKeeperVersion } from "../support/zookeeper.js";
+import type { ZookeeperInstallation } from "../../src/targets/zookeeper/find.js";
+import { startZooKeeper, zooKeepersHere } from "../support/zookeeper.js";
 
-// Records what clients and a real Apache ZooKeeper say to each other, for the tests of the codec:
+// Records what clients and every Apache ZooKeeper found say to each other, for the tests of the codec:
 //
 //   node build/test/wire/record.js
 //
@@ -115,14 +116,10 @@ class Recorder {
 }
 
 /** Apache's command line client. Each command waits for its reply before the next one is given. */
-async function recordCli(recorder: Recorder): Promise<void> {
-  const cli = spawn(
-    "java",
-    [...javaArguments(), "org.apache.zookeeper.ZooKeeperMain", "-server", `127.0.0.1:${recorder.port}`],
-    {
-      stdio: ["pipe", "ignore", "ignore"],
-    },
-  );
+async function recordCli(recorder: Recorder, installation: ZookeeperInstallation): Promise<void> {
+  const classPath = ["-cp", installation.classPath.join(delimiter)];
+  const command = ["org.apache.zookeeper.ZooKeeperMain", "-server", `127.0.0.1:${recorder.port}`];
+  const cli = spawn(installation.java, [...classPath, ...command], { stdio: ["pipe", "ignore", "ignore"] });
   let from = await recorder.seen(/^< connect/);
   const ask = async (command: string, answer: RegExp): Promise<void> => {
     cli.stdin.write(`${command}\n`);
@@ -264,27 +261,27 @@ async function recordRaw(recorder: Recorder): Promise<void> {
   await session.close();
 }
 
-const folder = resolve(
-  fileURLToPath(new URL("../../../test/wire", import.meta.url)),
-  `zookeeper-${zooKeeperVersion()}`,
-);
+const root = fileURLToPath(new URL("../../../test/wire", import.meta.url));
 
-for (const [name, record] of [
-  ["cli", recordCli],
-  ["client", recordClient],
-  ["raw", recordRaw],
-] as const) {
-  const server = await startZooKeeper();
-  const recorder = new Recorder(server.port);
-  await recorder.start();
-  try {
-    await record(recorder);
-  } finally {
-    recorder.stop();
-    await server.stop();
-  }
+for (const installation of zooKeepersHere()) {
+  const folder = join(root, `zookeeper-${installation.version}`);
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.txt`);
-  writeFileSync(file, `${recorder.lines.join("\n")}\n`);
-  process.stdout.write(`${file}: ${recorder.lines.length} frames\n`);
+  for (const [name, record] of [
+    ["cli", recordCli],
+    ["client", recordClient],
+    ["raw", recordRaw],
+  ] as const) {
+    const server = await startZooKeeper(installation);
+    const recorder = new Recorder(server.port);
+    await recorder.start();
+    try {
+      await record(recorder, installation);
+    } finally {
+      recorder.stop();
+      await server.stop();
+    }
+    const file = join(folder, `${name}.txt`);
+    writeFileSync(file, `${recorder.lines.join("\n")}\n`);
+    process.stdout.write(`${file}: ${recorder.lines.length} frames\n`);
+  }
 }
