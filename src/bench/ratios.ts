@@ -25,7 +25,9 @@ export function compareTargets(targets: readonly TargetResult[], counted: readon
         .filter((name) => denominator.operations.some((other) => other.name === name));
       for (const name of [...names, "total"]) {
         for (const metric of METRICS) {
-          if (metric === "cpuMicrosPerOperation" && name !== "total") continue;
+          // Cost is of all operations; and a total of one kind of operation says nothing else than that kind does.
+          const ofTotal = metric === "cpuMicrosPerOperation" || counted.length > 1;
+          if (name === "total" ? !ofTotal : metric === "cpuMicrosPerOperation") continue;
           ratios.push(compare(numerator, denominator, name, metric, counted));
         }
       }

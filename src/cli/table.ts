@@ -1,6 +1,6 @@
-import { formatMicros } from "../base/units.js";
+import { formatBytes, formatMicros } from "../base/units.js";
 import { errorCount } from "../bench/merge-records.js";
-import type { OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
+import type { MetricRecord, OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import type { Output } from "./output.js";
 
 /** "1,234,567", "12.3" below 100. */
@@ -12,9 +12,10 @@ export function formatCount(count: number): string {
 export function printResult(result: RunResult, output: Output): void {
   output.line();
   for (const line of comparisonTable(result)) output.line(line);
-  const ratios = ratioLines(result);
-  if (ratios.length > 0) output.line();
-  for (const line of ratios) output.line(line);
+  for (const lines of [metricLines(result), ratioLines(result)]) {
+    if (lines.length > 0) output.line();
+    for (const line of lines) output.line(line);
+  }
   output.line();
   for (const target of result.targets) {
     for (const check of target.checks) {
@@ -34,7 +35,7 @@ export function printResult(result: RunResult, output: Output): void {
   if (result.interrupted) output.line("interrupted: the figures are of what had been measured by then");
 }
 
-const COLUMNS = ["operation", "target", "ops/s", "of rounds", "p50", "p99", "p99.9", "max", "errors", "cpu/op"];
+const COLUMNS = ["operation", "target", "ops/s", "of rounds", "p50", "p99", "p99.9", "max", "errors"];
 
 export function comparisonTable(result: RunResult): string[] {
   const names = [...new Set(result.targets.flatMap((target) => target.operations.map((operation) => operation.name)))];
@@ -53,7 +54,6 @@ function row(target: TargetResult, operation: OperationResult): string[] {
   const rates = target.rounds.map(
     (round) => round.operations.find((each) => each.name === operation.name)?.opsPerSecond ?? 0,
   );
-  const cost = target.metrics.find((metric) => metric.name === "cpu-per-operation");
   return [
     operation.name,
     target.warmUp.steady ? target.label : `${target.label} (not warmed)`,
@@ -64,8 +64,33 @@ function row(target: TargetResult, operation: OperationResult): string[] {
     micros(latency?.p999),
     micros(latency?.max),
     String(errorCount(operation)),
-    cost === undefined ? "-" : formatMicros(cost.value),
   ];
+}
+
+/** What an operation cost the servers of each target, and what else its workload measures. */
+export function metricLines(result: RunResult): string[] {
+  return result.targets.flatMap((target) => {
+    const told = target.metrics.map(metricText).filter((text) => text !== undefined);
+    return told.length === 0 ? [] : [`${target.label}: ${told.join(", ")}`];
+  });
+}
+
+function metricText({ name, value }: MetricRecord): string | undefined {
+  switch (name) {
+    case "cpu-per-operation":
+      return `${formatMicros(value)} of server CPU per operation`;
+    case "written-bytes-per-operation":
+      return `${formatBytes(Math.round(value))} written`;
+    case "syncs-per-operation":
+      return `${value.toFixed(3)} syncs`;
+    case "fairness":
+      return `fairness ${value.toFixed(3)}`;
+    case "disconnects":
+    case "sessions-lost":
+      return value === 0 ? undefined : `${value} ${name}`;
+    default:
+      return undefined;
+  }
 }
 
 const METRIC_WORDS: Readonly<Record<RatioRecord["metric"], string>> = {

@@ -229,10 +229,19 @@ export class WatchWords {
     Atomics.notify(this.words, this.at + DELIVERED);
   }
 
-  /** True as soon as all have been told; false after `timeoutMs`. */
-  async delivered(timeoutMs: number): Promise<boolean> {
-    const wait = Atomics.waitAsync(this.words, this.at + DELIVERED, 0, timeoutMs);
-    return (await wait.value) !== "timed-out";
+  /**
+   * Waits until all have been told: true; or until `giveUp`: false. Without a timeout of its own: V8 keeps the timer of a
+   * wait that ended, and tens of thousands of changes a second would leave as many behind.
+   */
+  async delivered(): Promise<boolean> {
+    await Atomics.waitAsync(this.words, this.at + DELIVERED, 0).value;
+    return Atomics.load(this.words, this.at + DELIVERED) === 1;
+  }
+
+  /** The changer waits no longer. */
+  giveUp(): void {
+    Atomics.compareExchange(this.words, this.at + DELIVERED, 0, 2);
+    Atomics.notify(this.words, this.at + DELIVERED);
   }
 
   /** The changer makes no more changes: every watcher has been told of all there were, or never will be. */

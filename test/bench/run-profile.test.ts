@@ -8,13 +8,13 @@ import { runProfile, TargetLostError } from "../../src/bench/run-profile.js";
 import { exitCodeOf } from "../../src/bench/verdict.js";
 import { fakeEnsemble, fakeMember, fakeMemory, fakeParticipant, type PlantedMistake } from "../support/fake-driver.js";
 
-function profileOf(workload: string, more = ""): LoadedProfile {
+function profileOf(workload: string, more = "", warmUp = "{min: 0s, max: 0s}"): LoadedProfile {
   const text = `
 name: test
 workload: ${workload}
 connections: 4
 duration: 300ms
-warmUp: {min: 100ms, max: 3s, steadiness: 100%}
+warmUp: ${warmUp}
 rounds: 2
 sessionTimeout: 1s
 ${more}`;
@@ -32,7 +32,11 @@ test("a mix on two targets: rounds take turns, every reply is checked, costs and
   const participants = ["first", "second"].map((label) => fakeParticipant(label, { memory: fakeMemory() }));
   const events: string[] = [];
   const result = await runProfile({
-    profile: profileOf(MIX, "thresholds: {read: ['p(99)<10s', 'rate>1/s'], total: ['errors<1%']}"),
+    profile: profileOf(
+      MIX,
+      "thresholds: {read: ['p(99)<10s', 'rate>1/s'], total: ['errors<1%']}",
+      "{min: 100ms, max: 3s, steadiness: 100%}",
+    ),
     participants,
     workers: 2,
     onEvent: (event) => {
@@ -87,7 +91,7 @@ const PLANTED: readonly (readonly [PlantedMistake, string, string])[] = [
   ["order-regresses", MIX, "session-order"],
   ["writes-reordered", MIX, "write-order"],
   ["linearizable-read-stale", MIX, "linearizable-read"],
-  ["lock-granted-twice", "{kind: lock}", "mutual-exclusion"],
+  ["lock-granted-twice", "{kind: lock, hold: 1ms}", "mutual-exclusion"],
   ["token-repeats", "{kind: lock}", "fencing-tokens"],
   ["event-lost", "{kind: watch-fanout}", "watch-delivery"],
   ["event-repeated-out-of-order", "{kind: watch-fanout}", "watch-order"],

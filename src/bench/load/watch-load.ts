@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../../base/assert.js";
 import type { TargetDriver, WatchSession } from "../../targets/driver.js";
 import { LoadShared, type WatchWords, type WorkerCounters } from "../../workers/load-shared.js";
@@ -19,6 +20,7 @@ const KEY = 0;
 const CHANGER_WORKER = 0;
 /** After a change of which it is not known whether it happened, before the next one. */
 const UNCERTAIN_QUIET_MS = 200;
+const WATCHDOG_MS = 50;
 
 interface Watcher {
   readonly index: number;
@@ -100,31 +102,37 @@ export class WatchLoad implements Load {
   }
 
   private async changeRepeatedly(changer: WatchSession, window: SessionWindow): Promise<void> {
-    while (!window.over) {
-      const startedMicros = nowMicros();
-      this.shared.begin(startedMicros);
-      const delivered = this.shared.delivered(this.job.sessionTimeoutMs);
-      try {
-        const order = await changer.change(KEY);
-        this.shared.conclude(order);
-      } catch (error) {
-        this.shared.conclude(undefined);
-        this.counters.fail();
-        if (this.window === window) {
+    const { sessionTimeoutMs, connections } = this.job;
+    let startedMicros = nowMicros();
+    const watchdog = setInterval(() => {
+      if (nowMicros() - startedMicros > sessionTimeoutMs * 1_000) this.shared.giveUp();
+    }, WATCHDOG_MS);
+    try {
+      while (!window.over) {
+        startedMicros = nowMicros();
+        this.shared.begin(startedMicros);
+        const delivered = this.shared.delivered();
+        try {
+          this.shared.conclude(await changer.change(KEY));
+        } catch (error) {
+          this.shared.conclude(undefined);
+          this.counters.fail();
+          if (this.window !== window) return;
           window.recorder.failed(CHANGE, failureName(error), startedMicros, nowMicros());
+          await sleep(UNCERTAIN_QUIET_MS);
+          continue;
         }
-        await Promise.race([delivered, new Promise((resolve) => setTimeout(resolve, UNCERTAIN_QUIET_MS))]);
-        continue;
-      }
-      if (this.window !== window) return;
-      window.recorder.succeeded(CHANGE, startedMicros, startedMicros, nowMicros());
-      if (!(await delivered)) {
-        const { arrived } = this.shared;
+        if (this.window !== window) return;
+        window.recorder.succeeded(CHANGE, startedMicros, startedMicros, nowMicros());
+        if (await delivered) continue;
+        const untold = connections - this.shared.arrived;
         this.watchDelivery.violated(
-          `${this.job.connections - arrived} of ${this.job.connections} watchers were not told of a change within ${this.job.sessionTimeoutMs} ms`,
+          `${untold} of ${connections} watchers were not told of a change within ${sessionTimeoutMs} ms`,
         );
         return;
       }
+    } finally {
+      clearInterval(watchdog);
     }
   }
 

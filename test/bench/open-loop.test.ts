@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EXIT } from "../../src/base/user-error.js";
+import { parseProfile } from "../../src/bench/profile/parse.js";
+import type { LoadedProfile } from "../../src/bench/profile/profile.js";
+import { runProfile } from "../../src/bench/run-profile.js";
+import { exitCodeOf } from "../../src/bench/verdict.js";
+import { fakeMemory, fakeParticipant, notesOf } from "../support/fake-driver.js";
+
+function profileOf(more: string): LoadedProfile {
+  const text = `
+name: test
+workload: {kind: mix, operations: {read: 70, write: 20, create: 10}}
+rounds: 1
+warmUp: {min: 0s, max: 0s}
+${more}`;
+  return { profile: parseProfile(text, "test.yaml"), text, file: "test.yaml", overrides: {} };
+}
+
+test("a stall of a second shows in full in an open loop's latency, for every operation that was due", async () => {
+  const rate = 500;
+  const memory = fakeMemory();
+  const profile = profileOf(`connections: 2\ndepth: 1\nduration: 2s\nloop: {rate: ${rate}/s}`);
+  const participants = [fakeParticipant("fake", { memory, stall: { afterAnswers: rate / 2, millis: 1_000 } })];
+  const result = await runProfile({ profile, participants, workers: 1 });
+  const [target] = result.targets;
+  const operations = target!.operations;
+  const ok = operations.reduce((sum, operation) => sum + operation.ok, 0);
+  assert.equal(ok, rate * 2, "no arrival of the window is dropped or skipped");
+  const longest = Math.max(...operations.map((operation) => operation.latency!.max));
+  assert.ok(longest > 900_000, `the longest latency is ${longest} us`);
+  // Arrivals during the stall waited from 1,000 ms down to 0, evenly: about a quarter of all waited half a second or more.
+  const waited = operations.reduce((sum, { latency }) => sum + (latency!.p90 > 500_000 ? latency!.count : 0), 0);
+  assert.ok(waited > 0, "the 90th percentile knows of the stall");
+  // Only the one operation that each connection had outstanding was served slowly.
+  for (const { name, service } of operations)
+    assert.ok(service!.p50 < 200_000, `${name}: ${service!.p50} us of service`);
+  const slowlyServed = operations.filter(({ service }) => service!.max > 900_000).length;
+  assert.ok(slowlyServed <= 2, `${slowlyServed} operations were served slowly`);
+  const lag = target!.rounds[0]!.client.sendLag;
+  assert.ok(lag !== null && lag.p50 < 500_000, "waiting for a slot is no send lag");
+});
+
+test("what is never answered counts as failed, and so does what could never be sent", async () => {
+  const profile = profileOf("connections: 2\ndepth: 1\nduration: 1s\nsessionTimeout: 1s\nloop: {rate: 100/s}");
+  const participants = [
+    fakeParticipant("fake", { memory: fakeMemory(), stall: { afterAnswers: 20, millis: 600_000 } }),
+  ];
+  const result = await runProfile({ profile, participants, workers: 1 });
+  const errors: Record<string, number> = {};
+  let ok = 0;
+  for (const operation of result.targets[0]!.operations) {
+    ok += operation.ok;
+    for (const [name, count] of Object.entries(operation.errors)) errors[name] = (errors[name] ?? 0) + count;
+  }
+  assert.equal(errors["UNANSWERED"], 2);
+  assert.equal(ok + 2 + errors["UNSENT"]!, 100);
+  assert.equal(exitCodeOf(result), EXIT.regression);
+});
+
+test("a run repeats operation for operation, whatever the number of workers", async () => {
+  const connections = 5;
+  const noted = 40;
+  const notes: string[][] = [];
+  for (const [workers, loop] of [
+    [1, "closed"],
+    [2, "closed"],
+    [2, "{rate: 2000/s, arrival: poisson}"],
+  ] as const) {
+    const memory = fakeMemory(connections, noted);
+    const participants = [fakeParticipant("fake", { memory, notedOperations: noted })];
+    await runProfile({
+      profile: profileOf(`connections: ${connections}\ndepth: 3\nduration: 300ms\nseed: 9\nloop: ${loop}`),
+      participants,
+      workers,
+    });
+    notes.push(notesOf(memory, connections, noted));
+  }
+  assert.equal(notes[0]![0]!.split(" ").length, noted);
+  assert.equal(new Set(notes[0]).size, connections, "connections differ");
+  assert.deepEqual(notes[1], notes[0]);
+  assert.deepEqual(notes[2], notes[0]);
+});
+
+test("a warm-up of no time leaves the target not warmed, without ratios", async () => {
+  const participants = ["first", "second"].map((label) => fakeParticipant(label, { memory: fakeMemory() }));
+  const result = await runProfile({ profile: profileOf("connections: 2\nduration: 200ms"), participants, workers: 1 });
+  assert.ok(result.ratios.every((ratio) => ratio.value === null && /was not warmed/.test(ratio.note)));
+  assert.ok(result.warnings.some((warning) => warning.code === "not-warmed" && warning.target === "first"));
+});
