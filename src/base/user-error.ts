@@ -264,7 +264,7 @@ export const USER_ERRORS = {
     remedy:
       "a server of an ensemble: move its version-2 folders away, keep myid, and let it copy everything from the others; " +
       "a standalone server: restore the file from a copy, or give up every transaction from there on with " +
-      "'truncate -s {offset} {file}'",
+      "'truncate -s {offset} {file}' and by deleting the logs after it",
   },
   logGap: {
     code: "LOG_GAP",
@@ -305,6 +305,18 @@ export const USER_ERRORS = {
     exitCode: EXIT.internal,
     what: "the file belongs to an epoch beyond {epochMax}, which is not supported",
     remedy: "start from an empty data folder",
+  },
+  scenarioMissing: {
+    code: "SCENARIO_MISSING",
+    exitCode: EXIT.usage,
+    what: "there is no scenario '{name}', and no such file",
+    remedy: "give a path, or one of {names}",
+  },
+  scenarioSize: {
+    code: "SCENARIO_SIZE",
+    exitCode: EXIT.usage,
+    what: "scenario {name} needs {needed}",
+    remedy: "{remedy}",
   },
 } as const satisfies Record<string, UserErrorKind>;
 

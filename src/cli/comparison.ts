@@ -87,7 +87,7 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
 }
 
 /** Relative to where the user is, unless that would lead out of it. */
-function shownPath(path: string): string {
+export function shownPath(path: string): string {
   const nearby = relative(process.cwd(), path);
   return nearby.startsWith("..") ? path : nearby;
 }

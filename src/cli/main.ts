@@ -3,9 +3,12 @@ import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
 import { gateCommand } from "./gate.js";
+import { httpCommand } from "./http.js";
+import { microCommand } from "./micro.js";
 import { quickstartCommand } from "./quickstart.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
+import { scenarioCommand } from "./scenario.js";
 import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
 import { targetsCommand } from "./targets.js";
@@ -13,11 +16,14 @@ import { targetsCommand } from "./targets.js";
 const COMMANDS = [
   quickstartCommand,
   runCommand,
+  scenarioCommand,
   gateCommand,
   reportCommand,
   targetsCommand,
   serveCommand,
   selfTestCommand,
+  microCommand,
+  httpCommand,
 ] as const;
 
 const EXAMPLES = `

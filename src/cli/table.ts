@@ -121,7 +121,7 @@ function ratioText(ratio: RatioRecord): string {
 }
 
 /** The first two columns are words, to the left; the rest are figures, to the right. */
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] as readonly string[]).map((_, column) =>
     Math.max(...rows.map((cells) => (cells[column] as string).length)),
   );

@@ -60,7 +60,8 @@ export async function writeReports(result: RunResult, folder: string): Promise<W
   const contents = new Map([[RESULT_FILE, `${JSON.stringify(result, null, 1)}\n`], ...renderReports(result)]);
   const parent = dirname(folder);
   const partial = join(parent, `.${basename(folder)}.${randomUUID()}.partial`);
-  await mkdir(partial, { recursive: true });
+  // Absolute: Node makes a relative folder for ever where the current one was removed meanwhile.
+  await mkdir(resolve(partial), { recursive: true });
   try {
     for (const [name, text] of contents) await writeFile(join(partial, name), text);
     if (!(await exists(folder))) await rename(partial, folder);

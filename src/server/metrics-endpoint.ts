@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { collectMetrics } from "./four-letter/metrics.js";
 import { listenOn } from "./listen.js";
 import type { ServerView } from "./server-view.js";
@@ -14,7 +14,6 @@ export class MetricsEndpoint {
 
   constructor(view: ServerView) {
     this.view = view;
-    collectDefaultMetrics({ register: this.registry });
     this.server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         response.writeHead(500, { "content-type": "text/plain" });

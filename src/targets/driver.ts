@@ -10,6 +10,11 @@ export interface TargetDriver {
   populate(root: string, keys: number, valueBytes: number): Promise<void>;
   /** Removes `root` and all below it. */
   remove(root: string): Promise<void>;
+  /**
+   * Where every key below `root` that is there now was created in the server's history (czxid, create revision): what
+   * `LoadListener.ended` called `written` of a create. Throws where the target cannot be read.
+   */
+  createdOrders(root: string): Promise<ReadonlySet<number>>;
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession>;
   openLockSession(options: SessionOptions): Promise<LockSession>;
   openWatchSession(options: SessionOptions): Promise<WatchSession>;

@@ -12,6 +12,8 @@ import {
   GetEphemeralsRequest,
   GetEphemeralsResponse,
   PathRequest,
+  SetDataRequest,
+  SetDataResponse,
 } from "../../src/jute/records.js";
 import { connected, STAT } from "./support.js";
 
@@ -50,6 +52,25 @@ describe("requests", limit, () => {
     connection.reply(read.xid, 1, 0, GetDataResponse, { data: large, stat: STAT });
     await created;
     assert((await followed).data?.equals(large));
+  });
+
+  it("wait unharmed while the server takes nothing", async (context) => {
+    const { client, connection } = await connected(context);
+    connection.pause();
+    // More than the kernel keeps for a connection, in writes that each use the same buffer where it is free again.
+    const values = Array.from({ length: 100 }, (_, index) => Buffer.alloc(200_000, index));
+    const writes: Promise<unknown>[] = [];
+    for (const value of values) {
+      writes.push(client.setData("/a", value));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    connection.resume();
+    for (const value of values) {
+      const request = await connection.nextRequest();
+      assert(value.equals(request.read(SetDataRequest).data as Uint8Array), `write ${request.xid}`);
+      connection.reply(request.xid, 1, 0, SetDataResponse, { stat: STAT });
+    }
+    await Promise.all(writes);
   });
 
   it("give data that outlives the chunk it came in", async (context) => {

@@ -242,7 +242,7 @@ describe("a server that breaks its promises", limit, () => {
   });
 
   const malformed: readonly (readonly [string, (xid: number) => Buffer])[] = [
-    ["a reply out of order", (xid) => Buffer.from(`00000010${hex(xid + 1)}000000000000000100000000`, "hex")],
+    ["a reply out of order", (xid) => Buffer.from(`00000010${hex(xid + 1)}0000000000000001ffffff9b`, "hex")],
     ["a reply to nothing", () => Buffer.from("00000010fffffff0000000000000000100000000", "hex")],
     ["a reply shorter than its header", () => Buffer.from("00000004ffffffff", "hex")],
     ["a body cut short", (xid) => Buffer.from(`00000014${hex(xid)}000000000000000100000000000000ff`, "hex")],

@@ -65,6 +65,24 @@ describe("one-shot watches", limit, () => {
     assert.deepEqual(log, ["event", "read new"]);
   });
 
+  it("are called after the reply that registered them, also where that waited behind another event", async (context) => {
+    const { client, connection } = await connected(context);
+    const log: string[] = [];
+    const first = client.getData("/a", () => void log.push("event a"));
+    connection.reply((await connection.next()).xid, 1, 0, GetDataResponse, data("old"));
+    await first;
+    const second = client.getData("/b", () => void log.push("event b")).then(() => log.push("read b"));
+    const request = await connection.next();
+    connection.atOnce(() => {
+      connection.event(EVENT_TYPE.nodeDataChanged, "/a");
+      connection.reply(request.xid, 2, 0, GetDataResponse, data("new"));
+      connection.event(EVENT_TYPE.nodeDataChanged, "/b");
+    });
+    await second;
+    await settled(connection, () => client.getData("/zz"));
+    assert.deepEqual(log, ["event a", "read b", "event b"]);
+  });
+
   it("are called one after the other, a callback's own reads included", async (context) => {
     const { client, connection } = await connected(context);
     const log: string[] = [];

@@ -117,6 +117,8 @@ test("a loss within the spread of the rounds does not fail, and says so", () => 
   );
   // The same loss, where the rounds agree with each other.
   assert.equal(judged([1000, 1004, 1001, 1005], [860, 861, 859, 860]).exitCode, 3);
+  // Worse than every round of the baseline, and just over the limit: not beyond what is tolerated of them.
+  assert.equal(judged([1000, 1001, 1002, 1003], [880, 899, 905, 910]).comparisons[0]?.verdict, "within-spread");
   // One round of four that overlaps leaves too much to chance with four rounds, not with eight.
   const many = [800, 801, 802, 803, 804, 805, 806, 999];
   assert.equal(judged([1000, 1001, 1002, 1003, 1004, 1005, 1006, 998], many).exitCode, 3);

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { randomBelow, SeededRandom } from "../../src/base/random.js";
 import { RawSession } from "./raw-writer.js";
@@ -142,7 +141,6 @@ async function answering(options: DurabilityOptions, hasEnded: () => boolean): P
   for (const deadline = Date.now() + (options.startTimeoutMs ?? 30_000); Date.now() < deadline; ) {
     if (hasEnded()) throw new Error("the server ended during its start");
     try {
-      await listening(options.port);
       (await RawSession.open(options.port)).close();
       return;
     } catch {
@@ -150,17 +148,6 @@ async function answering(options: DurabilityOptions, hasEnded: () => boolean): P
     }
   }
   throw new Error("the server did not answer in time");
-}
-
-function listening(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once("error", reject);
-  });
 }
 
 /** Keeps every connection's window full until the server is dead; returns how many writes it acknowledged. */

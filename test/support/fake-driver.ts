@@ -132,6 +132,11 @@ class FakeDriver implements TargetDriver {
     return Promise.resolve();
   }
 
+  /** It remembers nothing that was created. */
+  createdOrders(): Promise<ReadonlySet<number>> {
+    return Promise.resolve(new Set());
+  }
+
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
     if (this.options.refuse === true) {
       return Promise.reject(Object.assign(new Error("nobody there"), { errorName: "CONNECTIONLOSS" }));

@@ -130,6 +130,15 @@ export class FakeConnection {
     this.socket.uncork();
   }
 
+  /** Takes nothing from the network until `resume`. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

@@ -7,6 +7,7 @@ import * as records from "../../src/jute/records.js";
 const OPEN_ACL = [{ perms: PERMISSION.all, id: { scheme: "world", id: "anyone" } }];
 const FRAME_BYTES_MAX = 1 << 20;
 const SESSION_TIMEOUT_MS = 30_000;
+const HANDSHAKE_TIMEOUT_MS = 3_000;
 
 interface Reply {
   readonly err: number;
@@ -38,15 +39,26 @@ export class RawSession {
     });
   }
 
-  /** Rejects if the server does not answer the handshake. */
+  /**
+   * Rejects if the server closes the connection instead of answering the handshake, or does neither: a server that is
+   * just starting may accept a connection and forget it.
+   */
   static open(port: number): Promise<RawSession> {
     return new Promise((resolve, reject) => {
       const socket = connect(port, "127.0.0.1");
+      const timer = setTimeout(() => socket.destroy(), HANDSHAKE_TIMEOUT_MS);
+      socket.on("close", () => clearTimeout(timer));
       const session = new RawSession(socket);
       socket.setNoDelay(true);
       socket.on("error", () => undefined);
       socket.on("data", (chunk) => session.receive(chunk));
-      session.awaited.push({ onReply: () => resolve(session), onEnd: reject });
+      session.awaited.push({
+        onReply: () => {
+          clearTimeout(timer);
+          resolve(session);
+        },
+        onEnd: reject,
+      });
       socket.on("connect", () => {
         const start = beginFrame(session.writer);
         records.ConnectRequest.write(session.writer, {

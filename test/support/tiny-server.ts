@@ -13,7 +13,8 @@ import { recover } from "../../src/server/storage/recovery.js";
 import { openLogAppender } from "../../src/workers/log-thread.js";
 
 // The least server there can be over the real log: `node tiny-server.js <zoo.cfg>`. It knows create, setData, getData and
-// ping, checks nothing, and answers a write when the log says it is durable. For tests and measurements of the log.
+// ping, checks nothing, and answers a write when the log says it is durable. For tests and measurements of the log,
+// whose statistics it prints when it is terminated.
 
 const config = new Map(
   readFileSync(process.argv[2] as string, "utf8")
@@ -187,4 +188,8 @@ function nextVersion(path: string): number {
   return version;
 }
 
+process.once("SIGTERM", () => {
+  process.stdout.write(`${JSON.stringify(log.statistics)}\n`);
+  process.exit(0);
+});
 createServer((socket) => new Connection(socket)).listen(Number(config.get("clientPort")), "127.0.0.1");

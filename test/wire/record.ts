@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
-import { join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../src/base/random.js";
 import { connect } from "../../src/client/client.js";
@@ -19,9 +19,11 @@ import {
   GetChildrenRequest,
   GetSASLRequest,
 } from "../../src/jute/records.js";
-import { javaArguments, startZooKeeper, zooKeeperVersion } from "../support/zookeeper.js";
+import { placesHere } from "../../src/targets/places.js";
+import type { ZookeeperInstallation } from "../../src/targets/zookeeper/find.js";
+import { startZooKeeper, zooKeepersHere } from "../support/zookeeper.js";
 
-// Records what clients and a real Apache ZooKeeper say to each other, for the tests of the codec:
+// Records what clients and every Apache ZooKeeper found say to each other, for the tests of the codec:
 //
 //   node build/test/wire/record.js
 //
@@ -115,14 +117,12 @@ class Recorder {
 }
 
 /** Apache's command line client. Each command waits for its reply before the next one is given. */
-async function recordCli(recorder: Recorder): Promise<void> {
-  const cli = spawn(
-    "java",
-    [...javaArguments(), "org.apache.zookeeper.ZooKeeperMain", "-server", `127.0.0.1:${recorder.port}`],
-    {
-      stdio: ["pipe", "ignore", "ignore"],
-    },
-  );
+async function recordCli(recorder: Recorder, installation: ZookeeperInstallation): Promise<void> {
+  // A server needs no commons-cli, so an installation of one may lack it.
+  const commonsCli = join(placesHere().debianJars, "commons-cli.jar");
+  const classPath = ["-cp", [...installation.classPath, commonsCli].join(delimiter)];
+  const command = ["org.apache.zookeeper.ZooKeeperMain", "-server", `127.0.0.1:${recorder.port}`];
+  const cli = spawn(installation.java, [...classPath, ...command], { stdio: ["pipe", "ignore", "ignore"] });
   let from = await recorder.seen(/^< connect/);
   const ask = async (command: string, answer: RegExp): Promise<void> => {
     cli.stdin.write(`${command}\n`);
@@ -224,20 +224,34 @@ async function recordClient(recorder: Recorder): Promise<void> {
   await other.close();
 }
 
-/** What no client has a call for. */
+/** What no client has a call for, each on a session of its own, since some of it ends the connection. */
 async function recordRaw(recorder: Recorder): Promise<void> {
-  const hosts = new HostList(
-    [{ host: "127.0.0.1", port: recorder.port }],
-    "given",
-    { minMs: 10, maxMs: 10 },
-    new SeededRandom(1),
-  );
+  const ask = async <T>(type: number, codec: Encoder<T>, value: T): Promise<void> => {
+    const session = await openSession(recorder.port);
+    await new Promise<void>((answered) => {
+      session.request(type, codec, value, { onReply: () => answered() }, 0);
+    });
+    await session.close();
+  };
+  await ask(OP.getChildren, GetChildrenRequest, { path: "/", watch: false });
+  await ask(OP.check, CheckVersionRequest, { path: "/", version: 5 });
+  await ask(OP.sasl, GetSASLRequest, { token: Buffer.from("token") });
+  await ask(OP.create, CreateRequest, { path: "/no-acl", data: null, acl: null, flags: 0 });
+  await ask(OP.create, CreateRequest, { path: "/bad-flags", data: null, acl: OPEN_ACL, flags: 99 });
+  await ask(OP.deleteContainer, DeleteContainerRequest, { path: "/zookeeper" });
+  const unknownType = 77;
+  await ask(unknownType, empty, null);
+}
+
+function openSession(port: number): Promise<Session> {
+  const backoff = { minMs: 10, maxMs: 10 };
+  const hosts = new HostList([{ host: "127.0.0.1", port }], "given", backoff, new SeededRandom(1));
   const ignored = (): void => undefined;
-  const session = await new Promise<Session>((open) => {
-    const opening = new Session(
+  return new Promise((open) => {
+    const session = new Session(
       { hosts, sessionTimeoutMs: 4_000, attemptTimeoutMs: 4_000, renewSession: false },
       {
-        onConnected: () => open(opening),
+        onConnected: () => open(session),
         onDisconnected: ignored,
         onExpired: ignored,
         onAuthFailed: ignored,
@@ -247,44 +261,31 @@ async function recordRaw(recorder: Recorder): Promise<void> {
         onFlush: ignored,
       },
     );
-    opening.start();
+    session.start();
   });
-  const ask = <T>(type: number, codec: Encoder<T>, value: T): Promise<number> =>
-    new Promise((answered) => {
-      session.request(type, codec, value, { onReply: (_token, error) => answered(error) }, 0);
-    });
-  await ask(OP.getChildren, GetChildrenRequest, { path: "/", watch: false });
-  await ask(OP.check, CheckVersionRequest, { path: "/", version: 5 });
-  await ask(OP.sasl, GetSASLRequest, { token: Buffer.from("token") });
-  await ask(OP.create, CreateRequest, { path: "/no-acl", data: null, acl: null, flags: 0 });
-  await ask(OP.create, CreateRequest, { path: "/bad-flags", data: null, acl: OPEN_ACL, flags: 99 });
-  await ask(OP.deleteContainer, DeleteContainerRequest, { path: "/zookeeper" });
-  const unknownType = 77;
-  await ask(unknownType, empty, null);
-  await session.close();
 }
 
-const folder = resolve(
-  fileURLToPath(new URL("../../../test/wire", import.meta.url)),
-  `zookeeper-${zooKeeperVersion()}`,
-);
+const root = fileURLToPath(new URL("../../../test/wire", import.meta.url));
 
-for (const [name, record] of [
-  ["cli", recordCli],
-  ["client", recordClient],
-  ["raw", recordRaw],
-] as const) {
-  const server = await startZooKeeper();
-  const recorder = new Recorder(server.port);
-  await recorder.start();
-  try {
-    await record(recorder);
-  } finally {
-    recorder.stop();
-    await server.stop();
-  }
+for (const installation of zooKeepersHere()) {
+  const folder = join(root, `zookeeper-${installation.version}`);
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.txt`);
-  writeFileSync(file, `${recorder.lines.join("\n")}\n`);
-  process.stdout.write(`${file}: ${recorder.lines.length} frames\n`);
+  for (const [name, record] of [
+    ["cli", recordCli],
+    ["client", recordClient],
+    ["raw", recordRaw],
+  ] as const) {
+    const server = await startZooKeeper(installation);
+    const recorder = new Recorder(server.port);
+    await recorder.start();
+    try {
+      await record(recorder, installation);
+    } finally {
+      recorder.stop();
+      await server.stop();
+    }
+    const file = join(folder, `${name}.txt`);
+    writeFileSync(file, `${recorder.lines.join("\n")}\n`);
+    process.stdout.write(`${file}: ${recorder.lines.length} frames\n`);
+  }
 }

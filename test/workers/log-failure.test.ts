@@ -22,8 +22,18 @@ function write(
   dataBytes: number,
   inlineMicros: string,
   wrapper: string[],
+  preAllocBytes = 65_536,
 ): Promise<Ended> {
-  const command = [...wrapper, process.execPath, WRITER, folder, String(count), String(dataBytes), inlineMicros];
+  const command = [
+    ...wrapper,
+    process.execPath,
+    WRITER,
+    folder,
+    String(count),
+    String(dataBytes),
+    inlineMicros,
+    String(preAllocBytes),
+  ];
   return new Promise((resolve) => {
     const child = execFile(command[0] as string, command.slice(1), { timeout: 30_000 }, (_, stdout, stderr) => {
       const [first = "", ...rest] = stdout.trim().split("\n");
@@ -38,19 +48,22 @@ function found(command: string): boolean {
 }
 
 for (const [thread, inlineMicros] of Object.entries(PATHS)) {
-  test(`no room for a write on the ${thread} thread ends the process without a false acknowledgement`, async (context) => {
-    if (!haveReal(context, found("prlimit"), "prlimit", "install util-linux")) return;
-    const folder = temporaryFolder(context);
-    const full = await write(folder, 1_000, 3_000, inlineMicros, ["prlimit", "--fsize=200000"]);
-    assert.equal(full.code, 1, full.stderr);
-    assert.match(full.stderr, /fatal: .*(EFBIG|took none)/);
-    const last = full.acknowledged.at(-1) as number;
-    assert.ok(last > 10 && last < 70, `${last}`);
-    const again = await write(folder, 5, 3_000, inlineMicros, []);
-    assert.equal(again.code, 0, again.stderr);
-    assert.ok(again.recovered >= last, `recovered ${again.recovered}, acknowledged ${last}`);
-    assert.equal(again.acknowledged.at(-1), again.recovered + 5);
-  });
+  // Without preallocation the limit cuts a write short; with it, growing the file fails before.
+  for (const preAllocBytes of [0, 65_536]) {
+    test(`no room on the ${thread} thread, ${preAllocBytes} bytes preallocated: no false acknowledgement`, async (context) => {
+      if (!haveReal(context, found("prlimit"), "prlimit", "install util-linux")) return;
+      const folder = temporaryFolder(context);
+      const full = await write(folder, 1_000, 3_000, inlineMicros, ["prlimit", "--fsize=200000"], preAllocBytes);
+      assert.equal(full.code, 1, full.stderr);
+      assert.match(full.stderr, /fatal: .*(EFBIG|took none)/);
+      const last = full.acknowledged.at(-1) as number;
+      assert.ok(last > 10 && last < 70, `${last}`);
+      const again = await write(folder, 5, 3_000, inlineMicros, []);
+      assert.equal(again.code, 0, again.stderr);
+      assert.ok(again.recovered >= last, `recovered ${again.recovered}, acknowledged ${last}`);
+      assert.equal(again.acknowledged.at(-1), again.recovered + 5);
+    });
+  }
 
   test(`a sync that fails once on the ${thread} thread is not tried again`, async (context) => {
     if (!haveReal(context, found("strace"), "strace", "install strace")) return;

@@ -4,9 +4,9 @@ import { recover } from "../../src/server/storage/recovery.js";
 import { openLogAppender } from "../../src/workers/log-thread.js";
 import { framedEntries } from "../support/log-entries.js";
 
-// A server reduced to its log: `node log-writer.js <folder> <count> <bytes> <microseconds>` recovers the folder, prints
+// A server reduced to its log: `node log-writer.js <folder> <count> <bytes> <microseconds> <preallocated>` recovers the folder, prints
 // `recovered <zxid>`, appends transactions one by one, prints each that is durable, and ends as a server has to.
-const [folder, count, dataBytes, inlineSyncMicrosMax] = process.argv.slice(2) as [string, string, string, string];
+const [folder = "", count, dataBytes, inlineSyncMicrosMax, preAllocBytes] = process.argv.slice(2);
 const folders = openStorageFolders(folder);
 const ignore = (): void => undefined;
 const { lastZxid } = recover(
@@ -19,7 +19,7 @@ const last = lastZxid + Number(count);
 let next = lastZxid + 1;
 const log = openLogAppender({
   folder: folders.logs,
-  preAllocBytes: 65_536,
+  preAllocBytes: Number(preAllocBytes),
   sizeLimitBytes: 0,
   forceSync: true,
   inlineSyncMicrosMax: Number(inlineSyncMicrosMax),

@@ -14,11 +14,27 @@ interface Problem {
   readonly text: string;
 }
 
-/**
- * Reads a profile; `file` is only for messages. Throws UserError `profileInvalid` that lists every problem found, each
- * with file, line, column and key.
- */
+/** The keys that a mapping may have: `path` is where it stands, joined by dots; `root` is the whole document. */
+export type KnownKeys = (path: string, root: Node) => readonly string[];
+
+/** Throws UserError `profileInvalid`, as `parseStrictYaml` does. */
 export function parseProfile(text: string, file: string): Profile {
+  return parseStrictYaml(text, file, profileSchema, (path, root) => {
+    const workload = isMap(root) ? root.get("workload") : undefined;
+    return knownKeys(path, isMap(workload) ? workload.get("kind") : undefined);
+  });
+}
+
+/**
+ * Reads one YAML document by a schema; `file` is only for messages. Throws UserError `profileInvalid` that lists every
+ * problem found, each with file, line, column and key.
+ */
+export function parseStrictYaml<Value>(
+  text: string,
+  file: string,
+  schema: z.ZodType<Value>,
+  knownKeysOf: KnownKeys,
+): Value {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const problemAt = (offset: number, message: string): Problem => {
@@ -32,16 +48,21 @@ export function parseProfile(text: string, file: string): Profile {
     );
   }
   if (!isMap(document.contents)) {
-    throw invalid(file, [problemAt(0, "a profile is a mapping of keys to values, and this is none")]);
+    throw invalid(file, [problemAt(0, "a mapping of keys to values is expected, and this is none")]);
   }
   const root: Node = document.contents;
-  const outcome = profileSchema.safeParse(document.toJS());
+  const outcome = schema.safeParse(document.toJS());
   if (outcome.success) return outcome.data;
   const problems: Problem[] = [];
   for (const issue of outcome.error.issues.flatMap((each) => branchesOf(each))) {
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
-        problems.push(problemAt(offsetOf(root, [...issue.path, key], true), unknownKey(root, issue.path, key)));
+        problems.push(
+          problemAt(
+            offsetOf(root, [...issue.path, key], true),
+            unknownKey(issue.path, key, knownKeysOf(joined(issue.path), root)),
+          ),
+        );
       }
       continue;
     }
@@ -97,10 +118,12 @@ function nameOf(path: Path): string {
   return path.length === 0 ? "" : `key '${path.map(String).join(".")}': `;
 }
 
-function unknownKey(root: Node, path: Path, key: string): string {
-  const place = path.map(String).join(".");
-  const workload = isMap(root) ? root.get("workload") : undefined;
-  const known = knownKeys(place, isMap(workload) ? workload.get("kind") : undefined);
+function joined(path: Path): string {
+  return path.map(String).join(".");
+}
+
+function unknownKey(path: Path, key: string, known: readonly string[]): string {
+  const place = joined(path);
   const near =
     known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? known.find((name) => isNear(name, key));
   const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean '${near}'?`;

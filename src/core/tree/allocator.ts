@@ -1,4 +1,4 @@
-import { assert } from "../../base/assert.js";
+import { AssertionError, assert } from "../../base/assert.js";
 import { BYTES_PER_UNIT, PAGE_BYTES, PAGE_UNITS, type Reference, WORDS_PER_UNIT } from "./layout.js";
 
 // Memory goes to size classes a page at a time, and a page whose blocks are all free goes back, so that a tree of small
@@ -28,7 +28,7 @@ function buildClassOfUnits(): Uint8Array {
 }
 
 function classOf(bytes: number): number {
-  assert(bytes > 0 && bytes <= PAGE_BYTES, `no block of ${bytes} bytes`);
+  if (!(bytes > 0 && bytes <= PAGE_BYTES)) throw new AssertionError(`no block of ${bytes} bytes`);
   return CLASS_OF_UNITS[(bytes + BYTES_PER_UNIT - 1) >>> 3] as number;
 }
 
@@ -112,7 +112,7 @@ export class Allocator {
   free(block: Reference): void {
     const page = Math.floor((block - this.heapStart) / PAGE_UNITS);
     const sizeClass = this.pageClass[page] as number;
-    assert(sizeClass !== FREE, `block ${block} was not allocated`);
+    if (sizeClass === FREE) throw new AssertionError(`block ${block} was not allocated`);
     const units = CLASS_UNITS[sizeClass] as number;
     const used = this.pageUsed[page] as number;
     const wasFull = used * units > PAGE_UNITS - units;

@@ -57,8 +57,9 @@ export const SEGMENT_BUCKETS_BITS = 31 - Math.clz32(SEGMENT_BUCKETS);
 
 /**
  * Words of a record: everything a reply needs of one node at one moment. Immutable once its reference is published; the
- * path follows the words, then the reply of a getData as it goes on the wire: the data's length, the data, the Stat. Data
- * longer than `INLINE_DATA_BYTES_MAX` stands in an extent of its own, and the Stat then follows the length.
+ * path follows the words, then, from the next whole word, the reply of a getData as it goes on the wire: the data's length,
+ * the data, the Stat. Data longer than `INLINE_DATA_BYTES_MAX` stands in an extent of its own, and the Stat then follows
+ * the length.
  */
 export const RECORD = {
   pathBytes: 0,
@@ -90,6 +91,16 @@ export const INLINE_DATA_BYTES_MAX = 2_048;
 export const LENGTH_BYTES = 4;
 /** The longest path that the store holds: a record must fit a page. Upstream has no limit but that of a packet. */
 export const PATH_BYTES_MAX = PAGE_BYTES - RECORD_BYTES - LENGTH_BYTES - INLINE_DATA_BYTES_MAX - STAT_BYTES;
+
+/** The length of a record whose data stands inline with so many bytes. */
+export function recordBytes(pathBytes: number, inlineBytes: number): number {
+  return replyOffset(pathBytes) + LENGTH_BYTES + inlineBytes + STAT_BYTES;
+}
+
+/** Where the reply begins in a record, in bytes. */
+export function replyOffset(pathBytes: number): number {
+  return RECORD_BYTES + ((pathBytes + BYTES_PER_WORD - 1) & -BYTES_PER_WORD);
+}
 
 /** Words of a link: a node's place in the tree. Lives as long as the node, and changes in place. */
 export const LINK = {
@@ -132,6 +143,7 @@ export const STAT = {
 } as const;
 
 assert(STAT.pzxid + 8 === STAT_BYTES, "the offsets of the Stat end where it ends");
+assert(PATH_BYTES_MAX % BYTES_PER_WORD === 0, "the longest path needs no padding");
 assert(RECORD.sequence % 2 === 0 && LINK.born % 2 === 0, "64-bit floats are aligned");
 assert(PATH_BYTES_MAX > 4_096, "a path as long as any file system allows fits");
 

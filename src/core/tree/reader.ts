@@ -21,6 +21,7 @@ import {
   RECORD,
   RECORD_BYTES,
   type Reference,
+  replyOffset,
   STAT,
   viewsOf,
   WORDS_PER_UNIT,
@@ -45,6 +46,10 @@ export interface PersistedNode {
 
 const WORD = 2 ** 32;
 const SLASH = 0x2f;
+/** From about this length a copy by the engine is faster than one word by word (measured on Node 20). */
+const WORDWISE_BYTES_MAX = 160;
+/** Words of the arena are in this machine's order; moving them through a view needs to know it at compile time. */
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 /** The reader index of the writer itself, which need not wait for itself. */
 export const WRITER = -1;
 
@@ -71,6 +76,9 @@ export class ZnodeReader {
   private readonly epochWord: number;
   /** True while this reader may hold references; always for the writer. */
   private entered: boolean;
+  /** Replies mostly go to one output buffer; a view of the last one is kept, since making one takes as long as a copy. */
+  private lastTarget: Buffer | undefined;
+  private targetView: DataView = new DataView(new ArrayBuffer(0));
   private scratch = Buffer.allocUnsafeSlow(1_024);
 
   /**
@@ -190,10 +198,15 @@ export class ZnodeReader {
     throw new AssertionError(`${node} is not a reference to a node`);
   }
 
+  // Messages are made where they are thrown: to make one per call would take as long as the call.
+  private noRoom(bytes: number): never {
+    throw new AssertionError(`the target has no room for ${bytes} bytes`);
+  }
+
   /** The index of the record's first word. */
   private recordWord(node: NodeRef): number {
     const word = node * WORDS_PER_UNIT;
-    if (!(node >= this.heapStart && Number.isInteger(node) && word < this.words.length)) this.garbage(node);
+    if ((node | 0) !== node || node < this.heapStart || word >= this.words.length) this.garbage(node);
     return word;
   }
 
@@ -211,7 +224,7 @@ export class ZnodeReader {
 
   /** The offset in bytes of the reply of a getData: the data's length, what stands inline of it, the Stat. */
   private replyAt(node: NodeRef): number {
-    return node * BYTES_PER_UNIT + RECORD_BYTES + this.pathBytesOf(node);
+    return node * BYTES_PER_UNIT + replyOffset(this.pathBytesOf(node));
   }
 
   private inlineBytesOf(node: NodeRef): number {
@@ -238,10 +251,10 @@ export class ZnodeReader {
     const dataBytes = this.dataLength(node);
     const extent = this.field(node, RECORD.extent);
     const total = LENGTH_BYTES + dataBytes + STAT_BYTES;
-    assert(at >= 0 && at + total <= target.length, `no room for a reply of ${total} bytes`);
+    if (!(at >= 0 && at + total <= target.length)) this.noRoom(total);
     if (extent === 0) {
       if (reply + total > this.bytes.length) this.garbage(node);
-      this.bytes.copy(target, at, reply, reply + total);
+      this.copyFrom(reply, total, target, at);
       return total;
     }
     target.writeInt32BE(dataBytes, at);
@@ -253,8 +266,32 @@ export class ZnodeReader {
   /** Writes the 68 bytes of the Stat that clients see. */
   copyStat(node: NodeRef, target: Buffer, at: number): void {
     const stat = this.statAt(node);
-    assert(at >= 0 && at + STAT_BYTES <= target.length, "no room for a Stat");
-    this.bytes.copy(target, at, stat, stat + STAT_BYTES);
+    if (!(at >= 0 && at + STAT_BYTES <= target.length)) this.noRoom(STAT_BYTES);
+    this.copyFrom(stat, STAT_BYTES, target, at);
+  }
+
+  /**
+   * Copies out of the arena, bounds checked before. The engine's way costs a view and a call, 0.2 microseconds whatever the
+   * length; a Stat or a short reply is moved faster word by word.
+   */
+  private copyFrom(source: number, length: number, target: Buffer, at: number): void {
+    if (length > WORDWISE_BYTES_MAX || (source & (BYTES_PER_WORD - 1)) !== 0 || !IS_LITTLE_ENDIAN) {
+      target.set(new Uint8Array(this.shared, source, length), at);
+      return;
+    }
+    if (target !== this.lastTarget) {
+      this.lastTarget = target;
+      this.targetView = new DataView(target.buffer, target.byteOffset, target.length);
+    }
+    const view = this.targetView;
+    const { words, bytes } = this;
+    const word = source >>> 2;
+    const wordsEnd = word + (length >>> 2);
+    let to = at;
+    for (let index = word; index < wordsEnd; index++, to += BYTES_PER_WORD) {
+      view.setInt32(to, words[index] as number, true);
+    }
+    for (let from = wordsEnd * BYTES_PER_WORD; from < source + length; from++, to++) target[to] = bytes[from] as number;
   }
 
   private copyExtent(extent: Reference, dataBytes: number, target: Buffer, at: number): void {
@@ -262,7 +299,7 @@ export class ZnodeReader {
       const chunk = this.chunkOf(extent, index);
       const length = Math.min(CHUNK_BYTES, dataBytes - done);
       if (chunk + length > this.bytes.length) this.garbage(extent);
-      this.bytes.copy(target, at + done, chunk, chunk + length);
+      this.copyFrom(chunk, length, target, at + done);
     }
   }
 
@@ -285,7 +322,7 @@ export class ZnodeReader {
     }
     const start = this.replyAt(node) + LENGTH_BYTES;
     if (start + dataBytes > this.bytes.length) this.garbage(node);
-    this.bytes.copy(copy, 0, start, start + dataBytes);
+    this.copyFrom(start, dataBytes, copy, 0);
     return copy;
   }
 
@@ -447,7 +484,7 @@ export class ZnodeReader {
       }
       child = Atomics.load(words, link + LINK.nextSibling);
     }
-    assert(found === expected, `a node with ${expected} children has ${found} in its chain`);
+    if (found !== expected) throw new AssertionError(`a node with ${expected} children has ${found} in its chain`);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { assert } from "../../base/assert.js";
+import { AssertionError, assert } from "../../base/assert.js";
 import { crc32 } from "../../base/checksum.js";
 import type { Zxid } from "../../base/zxid.js";
 import { STAT_BYTES, type StatPersisted } from "../../jute/records.js";
@@ -28,6 +28,8 @@ import {
   RECORD,
   RECORD_BYTES,
   type Reference,
+  recordBytes,
+  replyOffset,
   STAT,
   WORDS_PER_UNIT,
 } from "./layout.js";
@@ -84,7 +86,8 @@ const CHANGES_PER_RECLAIM = 16;
 const RECLAIM_COUNT_MIN = 256;
 /** How often to look, a millisecond apart, before a full arena is called full: a reader's turn takes less than that. */
 const WAITS_FOR_READERS_MAX = 200;
-const DIGEST_STAT_BYTES = 60;
+/** The persisted cversion, the aversion and the stored owner, which end what a node's digest covers. */
+const DIGEST_TAIL_BYTES = 16;
 
 function pageAligned(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
@@ -116,8 +119,8 @@ export class ZnodeStore extends ZnodeReader {
   private dataBytesSum = 0;
   private digestHighWord = 0;
   private digestLowWord = 0;
-  private readonly digestStat = Buffer.alloc(DIGEST_STAT_BYTES);
-  private readonly digestView = new DataView(this.digestStat.buffer, this.digestStat.byteOffset, DIGEST_STAT_BYTES);
+  private readonly digestTailBytes = Buffer.alloc(DIGEST_TAIL_BYTES);
+  private readonly digestTail = new DataView(this.digestTailBytes.buffer, this.digestTailBytes.byteOffset);
   private readonly release = (reference: Reference, kind: number): void => {
     if (kind === RETIRED.block) this.allocator.free(reference);
     else this.unchain(reference);
@@ -465,17 +468,16 @@ export class ZnodeStore extends ZnodeReader {
   ): NodeRef {
     const pathBytes = pathEnd - pathStart;
     const dataBytes = data === null ? 0 : data.length;
-    assert(
-      ZnodeStore.fits(pathBytes, dataBytes),
-      `a path of ${pathBytes} and data of ${dataBytes} bytes were accepted`,
-    );
+    if (!ZnodeStore.fits(pathBytes, dataBytes)) {
+      throw new AssertionError(`a path of ${pathBytes} and data of ${dataBytes} bytes were accepted`);
+    }
     const inlineBytes = dataBytes <= INLINE_DATA_BYTES_MAX ? dataBytes : 0;
     const record = this.allocate(recordBytes(pathBytes, inlineBytes));
     const extent = data === null || inlineBytes === dataBytes ? 0 : this.writeExtent(data);
     const { words, bytes, view } = this;
     const word = record * WORDS_PER_UNIT;
     const pathAt = record * BYTES_PER_UNIT + RECORD_BYTES;
-    const replyAt = pathAt + pathBytes;
+    const replyAt = record * BYTES_PER_UNIT + replyOffset(pathBytes);
     const statAt = replyAt + LENGTH_BYTES + inlineBytes;
     for (let index = 0; index < pathBytes; index++) bytes[pathAt + index] = path[pathStart + index] as number;
     view.setInt32(replyAt, data === null ? -1 : dataBytes);
@@ -572,16 +574,17 @@ export class ZnodeStore extends ZnodeReader {
       this.words[word + RECORD.digest] = 0;
       return;
     }
+    // Most of it stands in the Stat already, in runs; what does not is put together.
     const stat = this.statAt(record);
-    const target = this.digestStat;
-    for (let index = 0; index < 16; index++) target[index] = this.bytes[stat + STAT.czxid + index] as number;
-    for (let index = 0; index < 8; index++) target[16 + index] = this.bytes[stat + STAT.pzxid + index] as number;
-    for (let index = 0; index < 20; index++) target[24 + index] = this.bytes[stat + STAT.ctime + index] as number;
-    this.digestView.setInt32(44, this.words[word + RECORD.persistedCversion] as number);
-    this.digestView.setInt32(48, this.view.getInt32(stat + STAT.aversion));
-    this.digestView.setInt32(52, this.words[word + RECORD.ownerHigh] as number);
-    this.digestView.setInt32(56, this.words[word + RECORD.ownerLow] as number);
-    this.words[word + RECORD.digest] = crc32(target, 0, DIGEST_STAT_BYTES, prefix);
+    const { bytes, words, digestTail } = this;
+    digestTail.setInt32(0, words[word + RECORD.persistedCversion] as number);
+    digestTail.setInt32(4, this.view.getInt32(stat + STAT.aversion));
+    digestTail.setInt32(8, words[word + RECORD.ownerHigh] as number);
+    digestTail.setInt32(12, words[word + RECORD.ownerLow] as number);
+    let crc = crc32(bytes, stat + STAT.czxid, stat + STAT.ctime, prefix);
+    crc = crc32(bytes, stat + STAT.pzxid, stat + STAT_BYTES, crc);
+    crc = crc32(bytes, stat + STAT.ctime, stat + STAT.cversion, crc);
+    words[word + RECORD.digest] = crc32(this.digestTailBytes, 0, DIGEST_TAIL_BYTES, crc);
   }
 
   private addDigest(node: NodeRef): void {
@@ -696,10 +699,6 @@ export class ZnodeStore extends ZnodeReader {
     else this.ephemeralHeads.delete(this.ephemeralOwner(node));
     this.ephemerals--;
   }
-}
-
-function recordBytes(pathBytes: number, inlineBytes: number): number {
-  return RECORD_BYTES + pathBytes + LENGTH_BYTES + inlineBytes + STAT_BYTES;
 }
 
 function isBelowSystem(bytes: Uint8Array, start: number, pathBytes: number): boolean {

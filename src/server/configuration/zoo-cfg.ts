@@ -153,11 +153,13 @@ class ConfigurationReader {
 
   /** Call last: what nobody asked for is unknown. */
   refuseTheRest(): void {
-    for (const [key, { line }] of this.values) {
+    for (const [key, { value, line }] of this.values) {
       if (this.taken.has(key)) continue;
       const reason = REFUSED.get(key);
-      if (reason !== undefined && this.boolean(key) !== false) this.fail(key, reason);
-      if (reason !== undefined) continue;
+      if (reason !== undefined) {
+        if (!/^(false|no)$/i.test(value)) this.fail(key, reason);
+        continue;
+      }
       if (!WITHOUT_EFFECT.has(key)) this.fail(key, "no such key");
       this.warnings.push(`${this.file}:${line}: ${key} has no effect on this server`);
     }

@@ -56,5 +56,10 @@ export function collectMetrics(view: ServerView): readonly Metric[] {
   add("counter", "sum_fsynctime", Math.round(syncs.syncMicrosTotal / 1_000), "time spent in them, ms");
   add("counter", "log_written_bytes", syncs.writtenBytes, "bytes appended to the transaction log");
   add("counter", "commit_count", core.transactionCount, "transactions since the start");
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  add("gauge", "process_resident_memory_bytes", rss, "resident memory of the process, bytes");
+  add("gauge", "process_heap_used_bytes", heapUsed, "memory in use by JavaScript objects, bytes");
+  add("counter", "process_cpu_ms", Math.round((user + system) / 1_000), "CPU time of the process, ms");
   return metrics;
 }

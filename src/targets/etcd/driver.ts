@@ -83,6 +83,22 @@ class EtcdDriver implements TargetDriver {
     await unary(this.connection(), METHODS.deleteRange, DeleteRangeRequest.make({ key: Buffer.from(root) }));
   }
 
+  async createdOrders(root: string): Promise<ReadonlySet<number>> {
+    const rangeEnd = prefixEnd(Buffer.from(`${root}/`));
+    const orders = new Set<number>();
+    for (let key = Buffer.from(`${root}/`); ; ) {
+      const some = await unary(
+        this.connection(),
+        METHODS.range,
+        RangeRequest.make({ key, rangeEnd, limit: DELETE_KEYS_MAX, keysOnly: true }),
+      );
+      for (const each of some.kvs) orders.add(each.createRevision);
+      const last = some.kvs.at(-1);
+      if (last === undefined) return orders;
+      key = Buffer.concat([last.key, Buffer.alloc(1)]);
+    }
+  }
+
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
     return this.openSession(new EtcdLoadSession(options));
   }

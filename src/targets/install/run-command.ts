@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
-import { readLogTail } from "../process/log-tail.js";
+import { formatLogLines, readLogTail } from "../process/log-tail.js";
 import { describeExit, SupervisedProcess } from "../process/supervised-process.js";
 
 export interface ToolCommand {
@@ -26,7 +26,7 @@ let commandCount = 0;
  */
 export async function runCommand(command: ToolCommand): Promise<string> {
   const logPath = join(command.folder, `command-${++commandCount}.log`);
-  const child = await SupervisedProcess.start({
+  const child = new SupervisedProcess({
     file: command.file,
     args: command.args,
     folder: command.folder,
@@ -46,7 +46,7 @@ export async function runCommand(command: ToolCommand): Promise<string> {
   const status = await child.exited;
   clearTimeout(timer);
   if (status.code === 0) return await readFile(logPath, "utf8");
-  const log = (await readLogTail(logPath, LOG_LINES)).map((line) => `\n    ${line}`).join("");
+  const log = formatLogLines(await readLogTail(logPath), LOG_LINES);
   throw new UserError(USER_ERRORS.commandFailed, {
     command: [command.file, ...command.args].join(" "),
     reason: timedOut ? `did not finish within ${command.timeoutMs / 1_000} s` : `ended with ${describeExit(status)}`,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../../base/assert.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import type { Address, Member, MemberRole, ProcessUsage } from "../target.js";
-import { readLogTail } from "./log-tail.js";
+import { formatLogLines, logEnd, readLogTail } from "./log-tail.js";
 import { LOOPBACK, portsInUse } from "./ports.js";
 import { readProcessUsage } from "./proc.js";
 import { describeExit, type SupervisedCommand, SupervisedProcess } from "./supervised-process.js";
@@ -52,7 +52,8 @@ export class ManagedMember implements Member {
   readonly plan: MemberPlan;
   readonly #server: ServerTraits;
   #process: SupervisedProcess | undefined;
-  #launching: Promise<SupervisedProcess> | undefined;
+  /** Where the log of the current start begins. */
+  #logOffset = 0;
   #closed = false;
 
   constructor(id: number, plan: MemberPlan, ports: readonly number[], server: ServerTraits) {
@@ -67,18 +68,16 @@ export class ManagedMember implements Member {
     return this.#process?.running === true ? this.#process.pid : undefined;
   }
 
-  async launch(): Promise<void> {
+  launch(): void {
     assert(this.pid === undefined, `member ${this.id} is running already`);
     assert(!this.#closed, `member ${this.id} was stopped for good`);
-    const launching = SupervisedProcess.start(this.plan.command);
-    this.#launching = launching;
-    this.#process = await launching;
+    this.#logOffset = logEnd(this.plan.command.logPath);
+    this.#process = new SupervisedProcess(this.plan.command);
   }
 
-  /** Ends it for good, also where a restart is under way: what that has launched by now is killed too. */
+  /** Ends it for good: a restart that is under way does not launch it again. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#launching?.catch(() => undefined);
     await this.kill();
   }
 
@@ -88,7 +87,7 @@ export class ManagedMember implements Member {
     const reason = server.running
       ? `it did not serve within ${this.#server.readyTimeoutMs / 1_000} s`
       : `it ended with ${describeExit(await server.exited)}`;
-    return new StartFailure(this, reason, await readLogTail(this.plan.command.logPath, LOG_LINES));
+    return new StartFailure(this, reason, await readLogTail(this.plan.command.logPath, this.#logOffset));
   }
 
   async role(): Promise<MemberRole> {
@@ -109,7 +108,7 @@ export class ManagedMember implements Member {
 
   async restart(): Promise<void> {
     await this.kill();
-    await this.launch();
+    this.launch();
     try {
       const timeout = AbortSignal.timeout(this.#server.readyTimeoutMs);
       await waitUntilServing([this], ([role]) => role !== "unreachable", timeout);
@@ -134,7 +133,7 @@ export class ManagedMember implements Member {
 /** The process of the failed member must have ended: its own ports would count as taken. */
 export async function toUserError(name: string, failure: StartFailure, logPath: string): Promise<UserError> {
   const where = `${name} server ${failure.member.id}`;
-  const log = failure.log.map((line) => `\n    ${line}`).join("");
+  const log = formatLogLines(failure.log, LOG_LINES);
   if (failure.log.some((line) => PORT_CLASH.test(line))) {
     const used = await portsInUse(failure.member.ports);
     const ports = (used.length === 0 ? failure.member.ports : used).join(", ");

@@ -80,7 +80,7 @@ async function startOnce(
     servers = new ManagedServers(members, scratch);
     for (const [index, member] of members.entries()) {
       await Promise.all(byMember[index]!.map((reservation) => reservation.release()));
-      await member.launch();
+      member.launch();
     }
     const timeout = AbortSignal.timeout(plan.readyTimeoutMs);
     const signals = options.signal === undefined ? [timeout] : [timeout, options.signal];

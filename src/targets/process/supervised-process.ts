@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { assert } from "../../base/assert.js";
 import { atProcessExit } from "./at-exit.js";
@@ -40,9 +39,32 @@ export class SupervisedProcess {
   readonly exited: Promise<ExitStatus>;
   #running = true;
 
-  private constructor(child: ChildProcess) {
-    assert(child.pid !== undefined, "a spawned process has a pid");
+  /**
+   * The process exists from here on, which is before it serves; a program that cannot be run ends with exit code 126 or
+   * 127 and its reason in the log.
+   */
+  constructor(command: SupervisedCommand) {
+    const log = openSync(command.logPath, "a");
+    let child: ChildProcess;
+    try {
+      child = spawn("/bin/sh", ["-c", WATCHED_START, "sh", command.file, ...command.args], {
+        cwd: command.folder,
+        // A session of its own: Ctrl-C in the terminal reaches this process only, which then ends its own in order.
+        detached: true,
+        env: { ...process.env, ...command.environment },
+        stdio: ["ignore", log, log, "pipe"],
+      });
+    } finally {
+      closeSync(log);
+    }
     const pid = child.pid;
+    if (pid === undefined) {
+      // Why comes as an event, in a later turn: by then nobody could tell whether there is a process to end.
+      child.on("error", () => undefined);
+      throw new Error(
+        `/bin/sh cannot be started in ${command.folder}: not enough processes or memory, or no such folder`,
+      );
+    }
     this.pid = pid;
     const lifeline = holdLifeline(child, LIFELINE);
     const forget = atProcessExit(() => process.kill(-pid, "SIGKILL"));
@@ -54,24 +76,6 @@ export class SupervisedProcess {
         resolve({ code, signal });
       });
     });
-  }
-
-  /** Resolves when the process exists, which is before it serves. */
-  static async start(command: SupervisedCommand): Promise<SupervisedProcess> {
-    const log = openSync(command.logPath, "a");
-    try {
-      const child = spawn("/bin/sh", ["-c", WATCHED_START, "sh", command.file, ...command.args], {
-        cwd: command.folder,
-        // A session of its own: Ctrl-C in the terminal reaches this process only, which then ends its own in order.
-        detached: true,
-        env: { ...process.env, ...command.environment },
-        stdio: ["ignore", log, log, "pipe"],
-      });
-      await once(child, "spawn");
-      return new SupervisedProcess(child);
-    } finally {
-      closeSync(log);
-    }
   }
 
   get running(): boolean {

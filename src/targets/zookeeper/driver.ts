@@ -9,7 +9,7 @@ import type {
 } from "../driver.js";
 import type { Address, TargetName } from "../target.js";
 import { openLoadSession } from "./load-session.js";
-import { populateKeys, removeTree } from "./populate.js";
+import { createdOrders, populateKeys, removeTree } from "./populate.js";
 import { connectTo, openLockSession, openWatchSession } from "./sessions.js";
 
 /** Drives whatever speaks ZooKeeper's client protocol: the core and Apache ZooKeeper, by the very same code. */
@@ -29,6 +29,10 @@ export class ZooKeeperDriver implements TargetDriver {
 
   async remove(root: string): Promise<void> {
     await removeTree(await this.client(), root);
+  }
+
+  async createdOrders(root: string): Promise<ReadonlySet<number>> {
+    return await createdOrders(await this.client(), root);
   }
 
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {

@@ -31,6 +31,18 @@ export async function populateKeys(
   });
 }
 
+/** The czxids of the children of `root`, as of after everything that this client could have heard of. */
+export async function createdOrders(client: ZooKeeperClient, root: string): Promise<ReadonlySet<number>> {
+  await overConnectionLoss(client, () => client.sync(root));
+  const children = await childrenOf(client, root);
+  const orders = new Set<number>();
+  await pipelined(children.length, async (index) => {
+    const stat = await overConnectionLoss(client, () => client.exists(joinPath(root, children[index] as string)));
+    if (stat !== null) orders.add(stat.czxid);
+  });
+  return orders;
+}
+
 /** Removes `root` and all below it, deepest first. Throws NOTEMPTY where somebody keeps adding to it. */
 export async function removeTree(client: ZooKeeperClient, root: string): Promise<void> {
   for (let round = 1; ; round++) {

@@ -2,26 +2,32 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { runHttpLoad } from "../../../src/bench/http/autocannon.js";
 
-async function serve(listener: RequestListener): Promise<{ readonly url: string; readonly server: Server }> {
+async function serve(
+  context: TestContext,
+  listener: RequestListener,
+): Promise<{ readonly url: string; readonly server: Server }> {
   const server = createServer(listener).listen(0, "127.0.0.1");
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   await once(server, "listening");
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`, server };
 }
 
-test("a closed loop counts every answer, and times it in microseconds from the send", async () => {
+test("a closed loop counts every answer, and times it in microseconds from the send", async (context) => {
   let answered = 0;
   const delayMs = 20;
-  const { url, server } = await serve((_request, response) => {
+  const { url } = await serve(context, (_request, response) => {
     setTimeout(() => {
       answered++;
       response.end("# metrics\n");
     }, delayMs);
   });
   const result = await runHttpLoad({ url, connections: 4, durationSeconds: 1 });
-  server.close();
   assert.equal(result.errors, 0);
   assert.equal(result.non2xx, 0);
   assert.ok(result.latency);
@@ -35,23 +41,22 @@ test("a closed loop counts every answer, and times it in microseconds from the s
   assert.ok(result.latency.min >= (delayMs - 1) * 1_000, `${result.latency.min} µs`);
 });
 
-test("a rate is kept to, and one slow answer is one sample: nothing is made up for it", async () => {
+test("a rate is kept to, and one slow answer is one sample: nothing is made up for it", async (context) => {
   let requests = 0;
-  const { url, server } = await serve((_request, response) => {
+  const { url } = await serve(context, (_request, response) => {
     requests++;
     if (requests === 5) setTimeout(() => response.end("slow"), 400);
     else response.end("fast");
   });
   const result = await runHttpLoad({ url, connections: 1, durationSeconds: 2, rate: 20 });
-  server.close();
   assert.ok(result.latency);
   assert.ok(result.latency.count <= requests, `${result.latency.count} samples of ${requests} requests`);
   assert.ok(result.requestsPerSecond <= 25, `${result.requestsPerSecond} per second`);
   assert.ok(result.latency.max >= 399_000);
 });
 
-test("other statuses and errors are counted apart, and are no samples", async () => {
-  const { url, server } = await serve((_request, response) => {
+test("other statuses and errors are counted apart, and are no samples", async (context) => {
+  const { url, server } = await serve(context, (_request, response) => {
     response.statusCode = 503;
     response.end();
   });

@@ -122,6 +122,15 @@ test("zeros with whole entries behind them are damage, however far away those ar
   assert.match("reason" in end ? end.reason : "", new RegExp(`offset ${(starts[2] as number) + (3 << 20)}$`));
 });
 
+test("a whole entry behind a bad place is found wherever the search for it cuts the file into chunks", () => {
+  const { bytes, starts } = bigLog([10, 10, 10]);
+  const [bad, next] = [starts[1] as number, starts[2] as number];
+  for (let before = 0; before <= 50; before++) {
+    const gap = Buffer.concat([bytes.subarray(0, bad), Buffer.alloc((1 << 20) - before), bytes.subarray(next)]);
+    assert.equal(read(gap).end.kind, "damaged", `${before} bytes before the end of a chunk`);
+  }
+});
+
 test("entries larger than the read window come whole, in whatever pieces the source gives them", () => {
   const sizes = [1, 3 << 20, 5, 1 << 20, 700];
   const { bytes } = bigLog(sizes);

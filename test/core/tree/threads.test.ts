@@ -66,7 +66,7 @@ test("readers see whole values of the right node while memory is reused as fast 
   const random = new SeededRandom(7);
   const versions = new Map<number, number>();
   const reports = await readWhile(store, "values", paths, () => {
-    for (let change = 0; change < 150_000; change++) {
+    for (let change = 0; change < 80_000; change++) {
       const index = random.uint32() % paths.length;
       const path = paths[index] as string;
       const bytes = sizes[change % 50 === 0 ? random.uint32() % sizes.length : random.uint32() % 4] as number;
@@ -91,7 +91,7 @@ test("readers miss nothing while the table grows", async () => {
   create(store, "/queue", null);
   const bucketsAtFirst = store.bucketCount;
   const reports = await readWhile(store, "growth", [], (control) => {
-    for (let index = 0; index < 60_000; index++) {
+    for (let index = 0; index < 40_000; index++) {
       create(store, queuePath(index), null);
       Atomics.store(control, CONTROL.created, index + 1);
     }
@@ -104,7 +104,7 @@ test("a list of children is that of one moment", async () => {
   const store = freshStore(2 ** 20);
   create(store, "/queue", null);
   const reports = await readWhile(store, "queue", [], () => {
-    for (let index = 0; index < 60_000; index++) {
+    for (let index = 0; index < 30_000; index++) {
       create(store, queuePath(index), null);
       if (index >= 50) assert.equal(store.remove(queuePath(index - 50), index), "applied");
     }

@@ -31,6 +31,8 @@ export async function checkNothingRemains(what: string, servers: number, end: En
       process.kill(-holder.pid!, end === "interrupt" ? "SIGINT" : end);
     }
     if (holder.exitCode === null && holder.signalCode === null) await once(holder, "exit");
+    // A process that ends by itself has cleaned up before it is gone; one that is killed has others do it.
+    if (end === "exit" || end === "throw" || end === "interrupt") assert.deepEqual(await readdir(parent), []);
     await eventually(`servers ${pids.join(", ")} have ended`, () => !pids.some(isAlive));
     await eventually("the scratch folder is gone", async () => (await readdir(parent)).length === 0);
   } finally {
