@@ -119,8 +119,8 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ["a session timeout out of bounds", `${LEAST}sessionTimeout: 1ms\n`, /5:17: .*from 1s to 1h/],
   ["a key said twice", `${LEAST}name: b\n`, /5:1: Map keys must be unique/],
   ["no YAML", "a: b: c\n x", /1:4: /],
-  ["a list", "- a\n", /1:1: a profile is a mapping/],
-  ["nothing", "", /1:1: a profile is a mapping/],
+  ["a list", "- a\n", /1:1: a mapping of keys to values is expected/],
+  ["nothing", "", /1:1: a mapping of keys to values is expected/],
 ];
 
 for (const [what, text, expected] of REFUSED) {
