@@ -16,13 +16,20 @@ import type { LoadedProfile, Profile } from "./profile/profile.js";
 import { compareTargets, SAMPLES_MIN } from "./ratios.js";
 import type {
   CalibrationRecord,
+  CheckRecord,
   MetricRecord,
   RunResult,
   TargetResult,
   ThresholdRecord,
   WarningRecord,
 } from "./result.js";
-import { InterruptedError, type RoundOutcome, type RunContext, TargetRunner } from "./target-runner.js";
+import {
+  InterruptedError,
+  isInconsistency,
+  type RoundOutcome,
+  type RunContext,
+  TargetRunner,
+} from "./target-runner.js";
 import { evaluateThreshold } from "./thresholds.js";
 
 /** A send lag beyond this distorts an open loop's latencies. */
@@ -57,6 +64,8 @@ interface Progress {
   readonly runner: TargetRunner;
   warmUp: TargetResult["warmUp"];
   readonly rounds: RoundOutcome[];
+  /** What a client found that ended the run: a promise of the protocol that a server of this target broke. */
+  broken: CheckRecord | undefined;
 }
 
 /** Runs a profile on targets that are running already. Throws `TargetLostError`. */
@@ -81,13 +90,14 @@ export async function runProfile(options: RunProfileOptions): Promise<RunResult>
     runner: new TargetRunner(context, participant),
     warmUp: { steady: false, durationMicros: 0 },
     rounds: [],
+    broken: undefined,
   }));
   let lost: UserError | undefined;
   try {
     await takeTurns(context, progress);
   } catch (error) {
     if (error instanceof UserError) lost = error;
-    else if (!(error instanceof InterruptedError)) throw error;
+    else if (!(error instanceof InterruptedError || error instanceof BrokenPromiseError)) throw error;
   } finally {
     await pool.destroy();
   }
@@ -96,16 +106,31 @@ export async function runProfile(options: RunProfileOptions): Promise<RunResult>
   return result;
 }
 
+/** A target was found inconsistent in a way that ends the run; it is in that target's progress. */
+class BrokenPromiseError extends Error {
+  override readonly name = "BrokenPromiseError";
+}
+
 /** All are warmed first; then rounds A B C A B C, so that what drifts on the machine falls on all alike. */
 async function takeTurns(context: RunContext, progress: readonly Progress[]): Promise<void> {
-  for (const each of progress) each.warmUp = await each.runner.warmUp();
+  for (const each of progress) each.warmUp = await judged(each, () => each.runner.warmUp());
   for (let round = 1; round <= context.profile.rounds; round++) {
     for (const each of progress) {
-      const outcome = await each.runner.runRound(round);
+      const outcome = await judged(each, () => each.runner.runRound(round));
       each.rounds.push(outcome);
       if (outcome.lost !== undefined) throw outcome.lost;
       if (context.signal.aborted) throw new InterruptedError("interrupted between rounds");
     }
+  }
+}
+
+async function judged<T>(progress: Progress, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!isInconsistency(error)) throw error;
+    progress.broken = { name: "protocol", verdict: "invalid", detail: error.message, observations: 1 };
+    throw new BrokenPromiseError(error.message, { cause: error });
   }
 }
 
@@ -156,7 +181,10 @@ function targetResult(profile: Profile, progress: Progress): TargetResult {
     rounds,
     operations,
     metrics: metricsOf(profile, operations, rounds, reports, durationMicros),
-    checks: mergeChecks(progress.rounds.flatMap((round) => round.checks)),
+    checks: [
+      ...mergeChecks(progress.rounds.flatMap((round) => round.checks)),
+      ...(progress.broken === undefined ? [] : [progress.broken]),
+    ],
     outages: [],
   };
 }

@@ -4,8 +4,6 @@ import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared
 import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
 import { nowMicros } from "./load/clock.js";
-import { createDriver } from "./load/driver-source.js";
-import { failureName } from "./load/failure.js";
 import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
 import type { LoadPool } from "./load/load-pool.js";
 import { LoadError } from "./load/load-pool.js";
@@ -222,13 +220,13 @@ export class TargetRunner {
     const job = this.job(round, shared);
     let opened = false;
     try {
-      await this.prepared(this.populate(job), job);
+      await this.prepared(pool.populate(job), job);
       await this.prepared(pool.open(job), job);
       opened = true;
       return await use(shared);
     } finally {
       if (opened) await within(CLEAN_UP_MS, pool.close());
-      if (!signal.aborted && !this.participant.ensemble.managed) await within(CLEAN_UP_MS, this.remove(job));
+      if (!signal.aborted && !this.participant.ensemble.managed) await within(CLEAN_UP_MS, pool.remove(job));
     }
   }
 
@@ -257,24 +255,6 @@ export class TargetRunner {
     };
   }
 
-  private async populate(job: LoadJob): Promise<void> {
-    const driver = await createDriver(job.driver);
-    try {
-      await driver.populate(job.root, job.keys, job.valueBytes);
-    } finally {
-      await within(CLEAN_UP_MS, driver.close());
-    }
-  }
-
-  private async remove(job: LoadJob): Promise<void> {
-    const driver = await createDriver(job.driver);
-    try {
-      await driver.remove(job.root);
-    } finally {
-      await driver.close();
-    }
-  }
-
   /** Waits for a step before the load; throws UserError `targetLost` where the target does not play along. */
   private async prepared(step: Promise<void>, job: LoadJob): Promise<void> {
     const { signal } = this.context;
@@ -290,13 +270,11 @@ export class TargetRunner {
         }),
       ]);
     } catch (error) {
-      if (error instanceof InterruptedError || error instanceof UserError) throw error;
+      if (error instanceof InterruptedError || error instanceof UserError || isInconsistency(error)) throw error;
       const dead = await this.findDead();
       if (dead !== undefined) throw dead;
       if (error instanceof LoadError) throw this.lostError(`failed with ${error.failure}: ${error.message}`);
-      const failure = failureName(error);
-      if (failure === "TypeError" || failure === "AssertionError") throw error;
-      throw this.lostError(`failed with ${failure}: ${(error as Error).message}`);
+      throw error;
     } finally {
       done.abort();
     }
@@ -384,6 +362,14 @@ function mergeSendLag(reports: readonly LoadReport[]): LatencySummary | null {
   const summary = summarize(lag);
   lag.destroy();
   return summary;
+}
+
+/**
+ * A client found that a server broke a promise of its protocol, where the load itself does not judge it: the client ends
+ * its worker with it, and the run.
+ */
+export function isInconsistency(error: unknown): error is Error {
+  return error instanceof Error && error.name === "InconsistencyError";
 }
 
 /** Rejects on Ctrl-C; stops listening for it once `done` is aborted. */

@@ -3,7 +3,12 @@
  * origin in each of them. No allocation, so it can be asked per operation.
  */
 export function nowMicros(): number {
-  return performance.now() * 1_000 + OFFSET_MICROS;
+  return monotonicMicros(performance.now());
+}
+
+/** The same for a reading of this thread's `performance.now`, in milliseconds. */
+export function monotonicMicros(performanceMs: number): number {
+  return performanceMs * 1_000 + OFFSET_MICROS;
 }
 
 const OFFSET_MICROS = measureOffsetMicros();

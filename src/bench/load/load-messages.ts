@@ -9,6 +9,10 @@ export interface LoadTask {
 
 /** One at a time, each answered by the reply named behind it; `endNow` may come during a `run` and has no reply. */
 export type LoadCommand =
+  /** Makes the job's root and keys -> prepared */
+  | { readonly kind: "populate"; readonly job: LoadJob }
+  /** Removes the job's root and all below it -> prepared */
+  | { readonly kind: "remove"; readonly job: LoadJob }
   /** -> opened */
   | { readonly kind: "open"; readonly job: LoadJob }
   /** -> ran */
@@ -21,6 +25,7 @@ export type LoadCommand =
   | { readonly kind: "exit" };
 
 export type LoadReply =
+  | { readonly kind: "prepared" }
   | { readonly kind: "opened" }
   | { readonly kind: "ran"; readonly report: LoadReport }
   | { readonly kind: "closed" }

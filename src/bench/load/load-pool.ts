@@ -49,6 +49,16 @@ export class LoadPool {
     this.broken.catch(() => undefined);
   }
 
+  /** Creates the root and the keys of a job, by one worker. Throws LoadError. */
+  async populate(job: LoadJob): Promise<void> {
+    await this.one({ kind: "populate", job });
+  }
+
+  /** Removes the root of a job and all below it, by one worker. Throws LoadError. */
+  async remove(job: LoadJob): Promise<void> {
+    await this.one({ kind: "remove", job });
+  }
+
   /** Opens the sessions of a job. Throws LoadError where a session cannot be opened. */
   async open(job: LoadJob): Promise<void> {
     await this.all({ kind: "open", job });
@@ -79,6 +89,11 @@ export class LoadPool {
       port.close();
     }
     await this.pool.destroy();
+  }
+
+  private async one(command: LoadCommand): Promise<void> {
+    const reply = await Promise.race([this.ask(this.ports[0] as MessagePort, command), this.broken]);
+    if (reply.kind === "failed") throw new LoadError(reply.error);
   }
 
   /** Every worker is asked, and every one has answered, before a failure of one is thrown. */

@@ -43,6 +43,10 @@ class LoadWorker {
 
   private async execute(command: LoadCommand): Promise<LoadReply | undefined> {
     switch (command.kind) {
+      case "populate":
+      case "remove":
+        await prepare(command.kind, command.job);
+        return { kind: "prepared" };
       case "open":
         this.driver = await createDriver(command.job.driver);
         this.load = createLoad(command.job, this.driver, this.task.worker);
@@ -66,6 +70,16 @@ class LoadWorker {
         this.exit();
         return undefined;
     }
+  }
+}
+
+async function prepare(step: "populate" | "remove", job: LoadJob): Promise<void> {
+  const driver = await createDriver(job.driver);
+  try {
+    if (step === "remove") await driver.remove(job.root);
+    else await driver.populate(job.root, job.keys, job.valueBytes);
+  } finally {
+    await driver.close();
   }
 }
 

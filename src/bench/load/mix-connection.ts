@@ -3,7 +3,7 @@ import type { LoadListener, LoadSession } from "../../targets/driver.js";
 import type { WorkerCounters } from "../../workers/load-shared.js";
 import type { MixOperation } from "../profile/profile.js";
 import type { ArrivalSchedule } from "./arrivals.js";
-import { nowMicros } from "./clock.js";
+import { monotonicMicros, nowMicros } from "./clock.js";
 import { type AcknowledgementGap, GAP_MICROS_MIN, type LoadJob } from "./load.js";
 import type { OrderChecks } from "./order-checks.js";
 import type { Recorder } from "./recorder.js";
@@ -114,21 +114,33 @@ export class MixConnection implements LoadListener {
         return;
       }
     } else {
-      const sent = this.slotSent[slot] as number;
-      host.counters.complete(now - sent);
-      host.recorder?.succeeded(operation, started, sent, now);
+      this.acknowledged(slot, operation, started, now);
       this.check(slot, operation, order, written);
-      const silence = now - this.lastAcknowledgedMicros;
-      if (silence > GAP_MICROS_MIN && this.lastAcknowledgedMicros > 0) {
-        host.gaps.push({ connection: this.index, fromMicros: this.lastAcknowledgedMicros, toMicros: now });
-      }
-      this.lastAcknowledgedMicros = now;
       if (this.submitting) {
         this.resumeLater();
         return;
       }
     }
     this.fill(now);
+  }
+
+  /**
+   * Where the driver knows when the request really left and the reply really came, that is what counts: the time this
+   * client takes to get to either of them is no latency of the server.
+   */
+  private acknowledged(slot: number, operation: number, started: number, now: number): void {
+    const { host } = this;
+    const times = this.session?.times;
+    const sent = times === undefined ? (this.slotSent[slot] as number) : monotonicMicros(times.sentAtMs(slot));
+    const received = times === undefined ? now : monotonicMicros(times.receivedAtMs);
+    const from = this.schedule === undefined ? sent : started;
+    host.counters.complete(received - sent);
+    host.recorder?.succeeded(operation, from, sent, received);
+    const silence = received - this.lastAcknowledgedMicros;
+    if (silence > GAP_MICROS_MIN && this.lastAcknowledgedMicros > 0) {
+      host.gaps.push({ connection: this.index, fromMicros: this.lastAcknowledgedMicros, toMicros: received });
+    }
+    this.lastAcknowledgedMicros = received;
   }
 
   disconnected(): void {

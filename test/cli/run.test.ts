@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { EXIT } from "../../src/base/user-error.js";
+import { readResult } from "../../src/report/files.js";
+import { core } from "../../src/targets/core/kind.js";
+import { startLyingProxy } from "../support/lying-proxy.js";
+
+const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "zabench-cli-"));
+const started = new Set<ChildProcess>();
+after(() => {
+  // One that a failed test left behind; its own exit handlers end its servers.
+  for (const child of started) child.kill("SIGTERM");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(...args: string[]): {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  said(text: RegExp): Promise<void>;
+} {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  started.add(child);
+  let stdout = "";
+  let stderr = "";
+  let look = (): void => undefined;
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    look();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    look();
+  });
+  const ended = once(child, "close").then(([code]) => {
+    started.delete(child);
+    return { code: code as number | null, stdout, stderr };
+  });
+  return {
+    child,
+    ended,
+    said: (text) =>
+      Promise.race([
+        new Promise<void>((resolve) => {
+          look = () => {
+            if (text.test(stdout) || text.test(stderr)) resolve();
+          };
+          look();
+        }),
+        ended.then(() => assert.fail(`ended before it said ${text}:\n${stdout}${stderr}`)),
+      ]),
+  };
+}
+
+async function zabench(...args: string[]): Promise<Ended> {
+  return await start(...args).ended;
+}
+
+function childrenOf(pid: number): number[] {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const own = tasks.flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "latin1").split(" ").filter(Boolean).map(Number),
+  );
+  return own.flatMap((child) => [child, ...childrenOf(child)]);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Of processes that are no children of this one, only looking tells; what ends a server may outlive it for a moment. */
+async function allGone(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (pids.some(isRunning) && performance.now() < deadline) await sleep(20);
+  assert.deepEqual(pids.filter(isRunning), []);
+}
+
+/** A server, and before it whatever ends it with its starter. */
+function serversOf(pid: number): number[] {
+  return childrenOf(pid).filter((child) => /\0serve\0/.test(readFileSync(`/proc/${child}/cmdline`, "latin1")));
+}
+
+const SHORT = ["--duration", "300ms", "--warm-up", "0s", "--rounds", "1", "--connections", "5"];
+
+test("run on the core: a table for people, one JSON value for machines, and every report", async () => {
+  const { code, stdout, stderr } = await zabench("run", "read-heavy", "--target", "core", ...SHORT, "--json");
+  assert.equal(code, EXIT.ok, stderr);
+  const summary = JSON.parse(stdout) as {
+    exitCode: number;
+    report: string;
+    targets: { operations: { ok: number }[] }[];
+  };
+  assert.equal(summary.exitCode, EXIT.ok);
+  assert.ok(summary.targets[0]!.operations.every((operation) => operation.ok > 0));
+  assert.match(stderr, /^operation +target +ops\/s/m);
+  assert.match(stderr, /^report: reports\/read-heavy\/.*\/report\.html$/m);
+  assert.ok(!stderr.includes("\x1b"), "no escape codes without a terminal");
+  const result = await readResult(join(folder, summary.report, "..", "result.json"));
+  assert.equal(result.targets[0]!.label, "core");
+  assert.deepEqual(
+    result.targets[0]!.checks.map((check) => check.verdict),
+    ["valid", "valid"],
+  );
+});
+
+test("the lock and watch workloads on the core, with two workers", async () => {
+  for (const profile of ["lock-exclusive", "watch-fanout"]) {
+    const { code, stdout, stderr } = await zabench("run", profile, ...SHORT, "--workers", "2", "--json");
+    const summary = JSON.parse(stdout) as { targets: { checks: { verdict: string }[] }[] };
+    assert.deepEqual(
+      summary.targets[0]!.checks.map((check) => check.verdict),
+      ["valid", "valid"],
+      stderr,
+    );
+    assert.ok(code === EXIT.ok || code === EXIT.regression, `${profile} exits ${code}`);
+  }
+});
+
+const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
+  [["run", "no-such-profile"], /^zabench: there is no profile 'no-such-profile'/],
+  [["run", "read-heavy", "--target", "consul"], /^zabench: 'consul' names no target/],
+  [["run", "read-heavy", "--duration", "5"], /^zabench: --duration: '5' is not a duration/],
+  [["run", "read-heavy", "--workers", "0"], /^zabench: --workers: '0' is not a whole number/],
+  [["run"], /missing required argument/],
+  [["run", "read-heavy", "--fast"], /unknown option '--fast'/],
+  [["fly"], /unknown command 'fly'/],
+];
+
+for (const [args, message] of REFUSED) {
+  test(`exit 2: zabench ${args.join(" ")}`, async () => {
+    const { code, stderr } = await zabench(...args);
+    assert.equal(code, EXIT.usage, stderr);
+    assert.match(stderr, message);
+    assert.ok(!stderr.includes("    at "), "no stack");
+  });
+}
+
+test("exit 2: a bad profile is one message with file, line and key", async () => {
+  writeFileSync(join(folder, "bad.yaml"), "name: bad\nworkload: {kind: lock}\nconections: 3\nduration: 1s\n");
+  const { code, stderr } = await zabench("run", "bad.yaml");
+  assert.equal(code, EXIT.usage);
+  assert.match(
+    stderr,
+    /^zabench: bad\.yaml: not a valid profile; put this right:\n {2}bad\.yaml:1:1: key 'connections'/,
+  );
+  assert.match(stderr, /bad\.yaml:3:1: key 'conections' is not known; did you mean 'connections'\?/);
+});
+
+test("exit 2: a target that is not there", async () => {
+  const { code, stderr } = await zabench("run", "read-heavy", "--target", "zookeeper://127.0.0.1:1", ...SHORT);
+  assert.equal(code, EXIT.usage);
+  assert.match(stderr, /^zabench: .*127\.0\.0\.1:1/m);
+});
+
+test("exit 3: a missed threshold", async () => {
+  const profile =
+    "name: strict\nworkload: {kind: mix, operations: {read: 1}}\nconnections: 2\nduration: 200ms\nrounds: 1\n";
+  writeFileSync(
+    join(folder, "strict.yaml"),
+    `${profile}warmUp: {min: 0s, max: 0s}\nthresholds: {read: ["p(50)<1us"]}\n`,
+  );
+  const { code, stdout } = await zabench("run", "strict.yaml");
+  assert.equal(code, EXIT.regression, stdout);
+  assert.match(stdout, /threshold: core, read p\(50\)<1us: observed \d+/);
+});
+
+test("exit 4: a server whose history goes back, in the load or before it", async () => {
+  const ensemble = await core.start({ servers: 1 });
+  const profile =
+    "name: lied-to\nworkload: {kind: mix, operations: {read: 1}}\nkeys: 1\nconnections: 2\nduration: 300ms\n";
+  writeFileSync(join(folder, "lied-to.yaml"), `${profile}rounds: 1\nwarmUp: {min: 0s, max: 0s}\n`);
+  for (const [every, said] of [
+    [100, /^inconsistent: zookeeper-attached, session-order: \d+ violations, the first: connection \d/m],
+    [3, /^inconsistent: zookeeper-attached, protocol: .* answered session 0x\w+ at zxid/m],
+  ] as const) {
+    const proxy = await startLyingProxy(ensemble.members[0]!.client, every);
+    try {
+      const target = `zookeeper://127.0.0.1:${proxy.port}`;
+      const { code, stdout, stderr } = await zabench("run", "lied-to.yaml", "-t", target);
+      assert.equal(code, EXIT.inconsistent, stdout + stderr);
+      assert.match(stdout, said);
+    } finally {
+      await proxy.close();
+    }
+  }
+  await ensemble.stop();
+});
+
+test("Ctrl-C: exit 130, what was measured is kept, and no server is left", async () => {
+  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
+  await run.said(/round 1 of 1 [1-9]/);
+  const servers = serversOf(run.child.pid!);
+  assert.ok(servers.length > 0);
+  run.child.kill("SIGINT");
+  const { code, stdout, stderr } = await run.ended;
+  assert.equal(code, EXIT.interrupted, stderr);
+  const summary = JSON.parse(stdout) as { interrupted: boolean; report: string };
+  assert.equal(summary.interrupted, true);
+  const result = await readResult(join(folder, summary.report, "..", "result.json"));
+  assert.equal(result.interrupted, true);
+  assert.ok(result.targets[0]!.operations[0]!.ok > 0);
+  await allGone(servers);
+});
+
+test("Ctrl-C twice ends at once, and no server is left", async () => {
+  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1");
+  await run.said(/round 1 of 1 \d/);
+  const servers = serversOf(run.child.pid!);
+  assert.ok(servers.length > 0);
+  run.child.kill("SIGINT");
+  await run.said(/again to end at once/);
+  run.child.kill("SIGINT");
+  const { code } = await run.ended;
+  assert.equal(code, EXIT.interrupted);
+  await allGone(servers);
+});
+
+test("a server that dies in the middle: its name, exit 5, and what was measured is kept", async () => {
+  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
+  await run.said(/round 1 of 1 [1-9]/);
+  const server = serversOf(run.child.pid!).find(
+    (pid) => readlinkSync(`/proc/${pid}/exe`) === realpathSync(process.execPath),
+  );
+  assert.ok(server !== undefined);
+  process.kill(server, "SIGKILL");
+  const { code, stdout, stderr } = await run.ended;
+  assert.equal(code, EXIT.insufficient, stderr);
+  assert.match(
+    stderr,
+    /^zabench: target core at 127\.0\.0\.1:\d+ died: its server 1 has ended; run again with --keep/m,
+  );
+  const summary = JSON.parse(stdout) as { report: string; targets: { operations: { ok: number }[] }[] };
+  assert.ok(summary.targets[0]!.operations[0]!.ok > 0);
+  await readResult(join(folder, summary.report, "..", "result.json"));
+});
+
+test("every command has help with examples", async () => {
+  for (const command of ["run", "quickstart", "self-test"]) {
+    const { code, stdout } = await zabench(command, "--help");
+    assert.equal(code, EXIT.ok);
+    assert.match(stdout, /^Examples:\n {2}\S/m);
+  }
+});
