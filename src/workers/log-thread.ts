@@ -212,11 +212,7 @@ class LogThread implements LogAppender {
   private hand(kind: Waiting["kind"], bytes: Buffer, firstZxid: Zxid, lastZxid: Zxid): void {
     // On a fast disk a busy thread is not given more: once it is done, this side goes on by itself. Otherwise the two
     // threads would keep each other busy for as long as requests overlap, at twice the switches per sync.
-    const mayBeInline =
-      kind === MARK_KIND.batch &&
-      this.submitted !== this.completed &&
-      this.waitingBytes + bytes.length <= INLINE_BATCH_BYTES_MAX &&
-      this.disk === "fast";
+    const mayBeInline = kind === MARK_KIND.batch && this.mayAwaitThread(this.waitingBytes + bytes.length);
     if (!mayBeInline && this.waiting.length === 0 && this.hasRoom(bytes.length)) {
       this.put(kind, bytes, firstZxid, lastZxid);
       this.wake();
@@ -225,6 +221,10 @@ class LogThread implements LogAppender {
     this.waiting.push({ kind, bytes: Buffer.from(bytes), firstZxid, lastZxid, offset: 0 });
     this.waitingBytes += bytes.length;
     if (!mayBeInline) this.moveWaiting();
+  }
+
+  private mayAwaitThread(bytes: number): boolean {
+    return this.submitted !== this.completed && bytes <= INLINE_BATCH_BYTES_MAX && this.disk === "fast";
   }
 
   /** The thread has done all it was given: what waited meanwhile is one batch. */
@@ -294,6 +294,7 @@ class LogThread implements LogAppender {
   private takeCompleted(): void {
     if (this.status === "ended") return;
     const completed = Atomics.load(this.memory.control, CONTROL.completed);
+    if (completed === this.completed) return;
     let lastZxid = this.syncedZxid;
     for (let mark = this.completed; mark !== completed; mark = (mark + 1) | 0) {
       const at = (mark & (MARKS_MAX - 1)) * MARK_WORDS;
@@ -304,7 +305,8 @@ class LogThread implements LogAppender {
     }
     this.completed = completed;
     if (lastZxid !== this.syncedZxid) this.report(lastZxid);
-    if (!this.hasEnded() && !this.appendWaitingInline()) this.moveWaiting();
+    if (this.hasEnded() || this.mayAwaitThread(this.waitingBytes)) return;
+    if (!this.appendWaitingInline()) this.moveWaiting();
   }
 
   private report(zxid: Zxid): void {
