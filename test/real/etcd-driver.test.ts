@@ -234,7 +234,6 @@ describe("etcd driver", () => {
         const session = await driver.openLoadSession({ ...loadOptions(members, recorder, 2), sessionTimeoutMs: 1_000 });
         const paused = ensemble.members[2];
         await paused?.pause();
-        context.after(() => paused?.resume());
         for (let slot = 0; slot < 16; slot++) session.read(recorder.submitted(slot), slot);
         await recorder.until(() => recorder.events.includes("reconnected"));
         assert.deepEqual(recorder.events, [
@@ -243,6 +242,7 @@ describe("etcd driver", () => {
           "reconnected",
         ]);
         assert.equal((await outcome(recorder, (slot) => session.write(slot, 1))).error, "");
+        await paused?.resume();
       });
 
       it("names etcd's errors", { timeout: TIMEOUT_MS }, async (context) => {
