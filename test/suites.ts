@@ -21,7 +21,7 @@ export const SUITES: readonly Suite[] = [
     name: "harness",
     command: "quick",
     paths: ["bench", "chaos", "report", "targets", "cli"],
-    budgetSeconds: 120,
+    budgetSeconds: 240,
     concurrency: 2,
   },
   { name: "real", command: "real", paths: ["real"], budgetSeconds: 1200, concurrency: 1 },
