@@ -35,7 +35,7 @@ async function zabench(...args: string[]): Promise<{ code: number; stdout: strin
 async function rootsLeft(servers: string): Promise<readonly string[]> {
   const client = await connect({ servers });
   try {
-    return await client.getChildren("/zabench");
+    return (await client.getChildren("/zabench")).children;
   } finally {
     await client.close();
   }
