@@ -25,8 +25,8 @@ import {
  */
 const INLINE_SYNC_MICROS_MAX = 500;
 const INLINE_SLOW_SYNCS_MAX = Math.floor(RECENT_SYNCS / 10);
-/** One sync this slow counts as if all the slow ones had been seen: the caller is not made to wait for the next. */
-const STALLED_SYNC_MICROS = 10_000;
+/** One sync so many times slower counts like all of these: the caller is not made to wait for the next. */
+const STALLED_SYNC_FACTOR = 20;
 /** A larger batch is copied to the page cache by the thread. */
 const INLINE_BATCH_BYTES_MAX = 262_144;
 
@@ -128,21 +128,21 @@ class LogThread implements LogAppender {
   }
 
   append(batch: Buffer, lastZxid: Zxid): void {
-    if (this.status === "ended") return;
+    if (this.hasEnded()) return;
     assert(this.status === "open", "an append to a log that is being closed");
     assert(!this.reporting, "an append from within onSynced, which would overtake the batch being appended");
-    if (this.isIdle() && batch.length <= INLINE_BATCH_BYTES_MAX && this.disk === "fast") {
-      if (!this.file.beginsWithNextAppend) {
-        this.appendInline(batch, lastZxid);
-        return;
-      }
-    }
-    this.hand(MARK_KIND.batch, batch, firstZxidOf(batch), lastZxid);
+    const idle = this.isIdle();
+    // What had waited for the thread may have failed just now, and nothing may be written after that.
+    if (this.hasEnded()) return;
+    if (idle && this.mayAppendInline(batch.length)) this.appendInline([batch], firstZxidOf(batch), lastZxid);
+    else this.hand(MARK_KIND.batch, batch, firstZxidOf(batch), lastZxid);
   }
 
   roll(): void {
-    if (this.status === "ended") return;
-    if (this.isIdle()) this.file.roll();
+    if (this.hasEnded()) return;
+    const idle = this.isIdle();
+    if (this.hasEnded()) return;
+    if (idle) this.file.roll();
     else this.hand(MARK_KIND.roll, NO_BYTES, CONTINUES, 0);
   }
 
@@ -166,6 +166,10 @@ class LogThread implements LogAppender {
     return this.ended;
   }
 
+  private hasEnded(): boolean {
+    return this.status === "ended";
+  }
+
   /** Nothing is handed over that is not completed, so the file and its state are this side's to use. */
   private isIdle(): boolean {
     if (this.submitted === this.completed) return true;
@@ -179,35 +183,66 @@ class LogThread implements LogAppender {
     let slow = 0;
     for (let index = 0; index < RECENT_SYNCS; index++) {
       const micros = statistics[STATISTIC.recent + index] as number;
-      if (micros > STALLED_SYNC_MICROS) return "slow";
+      if (micros > STALLED_SYNC_FACTOR * this.inlineSyncMicrosMax) return "slow";
       if (micros > this.inlineSyncMicrosMax) slow++;
     }
     return slow > INLINE_SLOW_SYNCS_MAX ? "slow" : "fast";
   }
 
-  private appendInline(batch: Buffer, lastZxid: Zxid): void {
+  /** Only while this side holds the file. */
+  private mayAppendInline(bytes: number): boolean {
+    return bytes <= INLINE_BATCH_BYTES_MAX && this.disk === "fast" && !this.file.beginsWithNextAppend;
+  }
+
+  private appendInline(pieces: readonly Buffer[], firstZxid: Zxid, lastZxid: Zxid): void {
     const { statistics } = this.memory;
     try {
-      this.file.append([batch], firstZxidOf(batch));
+      this.file.append(pieces, firstZxid);
       timedSync(this.file, statistics);
     } catch (error) {
       this.fail(error as Error);
       return;
     }
-    statistics[STATISTIC.bytes] = (statistics[STATISTIC.bytes] as number) + batch.length;
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    statistics[STATISTIC.bytes] = (statistics[STATISTIC.bytes] as number) + bytes;
     this.inlineSyncs++;
     this.report(lastZxid);
   }
 
   private hand(kind: Waiting["kind"], bytes: Buffer, firstZxid: Zxid, lastZxid: Zxid): void {
-    if (this.waiting.length === 0 && this.hasRoom(bytes.length)) {
+    // On a fast disk a busy thread is not given more: once it is done, this side goes on by itself. Otherwise the two
+    // threads would keep each other busy for as long as requests overlap, at twice the switches per sync.
+    const mayBeInline = kind === MARK_KIND.batch && this.mayAwaitThread(this.waitingBytes + bytes.length);
+    if (!mayBeInline && this.waiting.length === 0 && this.hasRoom(bytes.length)) {
       this.put(kind, bytes, firstZxid, lastZxid);
       this.wake();
       return;
     }
     this.waiting.push({ kind, bytes: Buffer.from(bytes), firstZxid, lastZxid, offset: 0 });
     this.waitingBytes += bytes.length;
-    this.moveWaiting();
+    if (!mayBeInline) this.moveWaiting();
+  }
+
+  private mayAwaitThread(bytes: number): boolean {
+    return this.submitted !== this.completed && bytes <= INLINE_BATCH_BYTES_MAX && this.disk === "fast";
+  }
+
+  /** The thread has done all it was given: what waited meanwhile is one batch. */
+  private appendWaitingInline(): boolean {
+    if (this.waiting.length === 0 || this.submitted !== this.completed) return false;
+    if (!this.mayAppendInline(this.waitingBytes)) return false;
+    const batches = [...this.waiting];
+    if (batches.some(({ kind, offset }) => kind !== MARK_KIND.batch || offset > 0)) return false;
+    this.waiting.clear();
+    this.waitingBytes = 0;
+    const firstZxid = (batches[0] as Waiting).firstZxid;
+    const lastZxid = (batches.at(-1) as Waiting).lastZxid;
+    this.appendInline(
+      batches.map(({ bytes }) => bytes),
+      firstZxid,
+      lastZxid,
+    );
+    return true;
   }
 
   private hasRoom(bytes: number): boolean {
@@ -259,6 +294,7 @@ class LogThread implements LogAppender {
   private takeCompleted(): void {
     if (this.status === "ended") return;
     const completed = Atomics.load(this.memory.control, CONTROL.completed);
+    if (completed === this.completed) return;
     let lastZxid = this.syncedZxid;
     for (let mark = this.completed; mark !== completed; mark = (mark + 1) | 0) {
       const at = (mark & (MARKS_MAX - 1)) * MARK_WORDS;
@@ -268,8 +304,9 @@ class LogThread implements LogAppender {
       }
     }
     this.completed = completed;
-    this.moveWaiting();
     if (lastZxid !== this.syncedZxid) this.report(lastZxid);
+    if (this.hasEnded() || this.mayAwaitThread(this.waitingBytes)) return;
+    if (!this.appendWaitingInline()) this.moveWaiting();
   }
 
   private report(zxid: Zxid): void {

@@ -91,6 +91,16 @@ test("what arrives during a sync is synced together by the next one", async (con
   assert.ok(log.statistics.syncs < 250, `${log.statistics.syncs} syncs`);
 });
 
+test("on a fast disk, what arrives while the thread is busy is one batch of the calling thread afterwards", async (context) => {
+  const { folder, log, synced, reached } = open(context, { inlineSyncMicrosMax: 1e9 });
+  // The first begins the file, which is the thread's to do.
+  for (const zxid of range(1, 5)) log.append(framedEntries([zxid]), zxid);
+  await reached(5);
+  assert.deepEqual(synced, [1, 5]);
+  assert.deepEqual([log.statistics.syncs, log.statistics.inlineSyncs], [2, 1]);
+  assert.deepEqual(zxidsIn(folder, "log.1"), range(1, 5));
+});
+
 test("more batches than there are marks, and more bytes than the ring holds, wait their turn", async (context) => {
   const count = 3_000;
   const batches = range(1, count).map((zxid) => framedEntries([zxid], 3_000));

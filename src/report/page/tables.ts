@@ -222,7 +222,14 @@ ${errorCell(outage.errors)}${cell(integer(outage.sessionsLost))}</tr>`;
   if (rows.length === 0) return null;
   const columns = ["p50", "p99"].flatMap((name) => PHASES.map((phase) => ({ name, unit: phase })));
   return table(
-    [{ name: "Target", kind: "text" }, { name: "Fault", kind: "text" }, { name: "Round" }, ...columns],
+    [
+      { name: "Target", kind: "text" },
+      { name: "Fault", kind: "text" },
+      { name: "Round" },
+      ...columns,
+      { name: "Errors", unit: "count" },
+      { name: "Sessions", unit: "lost" },
+    ],
     rows,
   );
 }
