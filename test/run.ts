@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -34,6 +35,8 @@ async function runSuite(suite: Suite, total: Counts): Promise<void> {
   process.stdout.write(`\nsuite ${suite.name}: ${files.length} files, budget ${suite.budgetSeconds} s\n`);
   const begin = Date.now();
   const stop = new AbortController();
+  // The runner listens once for each file.
+  setMaxListeners(0, stop.signal);
   const timer = setTimeout(() => stop.abort(), suite.budgetSeconds * 1_000);
   const failures: string[] = [];
   const stream = run({ files, concurrency: suite.concurrency, signal: stop.signal });

@@ -477,6 +477,8 @@ export class StandaloneCore {
       if (frame === -1) frame = this.beginReply(output, xid);
       output.offset = frame + 20;
       output.bytes.writeInt32BE(err, frame + 16);
+      // Upstream answers this one ahead of its database, with a zxid of -1.
+      if (err === ERROR.UNIMPLEMENTED) output.bytes.fill(0xff, frame + 8, frame + 16);
     }
     endFrame(output, frame);
     this.markDirty(connection);

@@ -120,6 +120,7 @@ export class ClientPort {
         prefix = undefined;
         if (this.answerWord(socket, chunk)) return;
       }
+      this.core.advance(performance.now(), Date.now());
       try {
         splitter.push(chunk, onFrame);
       } catch (error) {

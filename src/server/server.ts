@@ -163,7 +163,13 @@ export async function startServer(
     turnEnded,
   });
   await snapshots.take(store, sessions, () => core.appliedZxid);
-  const port = await clientPort.listen();
+  let port: number;
+  try {
+    port = await clientPort.listen();
+  } catch (error) {
+    await appender.close();
+    throw error;
+  }
   view = {
     core,
     store,
@@ -178,7 +184,13 @@ export async function startServer(
     },
   };
   const metrics = configuration.metrics === undefined ? undefined : new MetricsEndpoint(view);
-  const metricsPort = await metrics?.listen(configuration.metrics!.host, configuration.metrics!.port);
+  let metricsPort: number | undefined;
+  try {
+    metricsPort = await metrics?.listen(configuration.metrics!.host, configuration.metrics!.port);
+  } catch (error) {
+    await Promise.all([clientPort.close(), appender.close()]);
+    throw error;
+  }
   const work = (step: () => void): void => {
     core.advance(performance.now(), Date.now());
     step();

@@ -40,8 +40,10 @@ export interface LoadSessionOptions extends SessionOptions {
 export interface LoadListener {
   /**
    * One operation ended. `error` is "" for success, else the target's own name of it: "NONODE", "CONNECTIONLOSS".
-   * `order` is where the server's history stood when it answered (zxid, revision; never goes back within a session), and
-   * `written` where this write stands in it (its own zxid or revision; 0 for a read or an error).
+   * `order` is where the server's history stood when it answered (zxid, revision); 0 where the answer does not tell. It
+   * is no less than that of any operation of the session which had ended before this one was submitted; operations
+   * outstanding together may be answered in any order (etcd does so). `written` is where this write stands in history
+   * (its own zxid or revision; 0 for a read or an error).
    */
   ended(slot: number, error: string, order: number, written: number): void;
   /** The connection went; outstanding operations have ended with CONNECTIONLOSS before this call. */

@@ -16,6 +16,8 @@ export interface ChannelOptions {
   readonly sessionTimeoutMs: number;
   /** Calls open at once, at most. */
   readonly callsMax: number;
+  /** See `ConnectionOptions.onSent`. */
+  readonly onSent?: (atMs: number) => void;
 }
 
 export interface ChannelListener {
@@ -102,11 +104,16 @@ export class Channel {
   }
 
   private connectTo(address: Address): Promise<GrpcConnection> {
-    const { callsMax, sessionTimeoutMs } = this.options;
+    const { callsMax, sessionTimeoutMs, onSent } = this.options;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => grpc.abort("no answer in time"), Math.max(ATTEMPT_MS_MIN, sessionTimeoutMs / 2));
       const grpc = new GrpcConnection(
-        { address, streamsMax: callsMax, silenceMs: sessionTimeoutMs },
+        {
+          address,
+          streamsMax: callsMax,
+          silenceMs: sessionTimeoutMs,
+          ...(onSent === undefined ? {} : { onSent }),
+        },
         {
           ready: () => {
             const probe = RangeRequest.make({ key: Buffer.from([0]), limit: 1, keysOnly: true });

@@ -137,6 +137,11 @@ export class GrpcConnection implements StreamSink {
     return this.connection.accepting;
   }
 
+  /** See `Http2Connection.receivedAtMs`. */
+  get receivedAtMs(): number {
+    return this.connection.receivedAtMs;
+  }
+
   /** Opens a stream of messages and returns its cell. Throws `EtcdError` where the server allows no stream now. */
   openStream(method: Method, handler: CallHandler, tag: number): number {
     const cell = this.open(this.headersOf(method), handler, tag);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { assert } from "../../base/assert.js";
 import { ByteWriter } from "../../base/bytes.js";
-import type { LoadListener, LoadSession, LoadSessionOptions } from "../driver.js";
+import type { LoadListener, LoadSession, LoadSessionOptions, OperationTimes } from "../driver.js";
 import { Channel, type ChannelListener } from "./channel.js";
 import { STATUS, STATUS_NAMES, statusName } from "./errors.js";
 import type { CallHandler, GrpcConnection } from "./grpc.js";
@@ -22,13 +22,18 @@ const SERIALIZABLE_FIELD = 7;
 const NO_ANSWER = -1;
 
 /** The load of one connection. A slot is the tag of its call; what it does is in typed arrays, by slot. */
-export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListener {
+export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler, ChannelListener {
+  readonly times = this;
   private readonly channel: Channel;
   private readonly listener: LoadListener;
   private readonly kinds: Uint8Array;
   private readonly keyNumbers: Float64Array;
   private readonly revisions: Float64Array;
   private readonly counts: Float64Array;
+  private readonly sentAt: Float64Array;
+  /** The slots whose requests have not left yet, of which there are `unsentCount`. */
+  private readonly unsent: Int32Array;
+  private unsentCount = 0;
   private readonly answer = new AnswerReader();
   private readonly values: NumberedKeys;
   private readonly created: NumberedKeys;
@@ -48,13 +53,18 @@ export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListene
     this.keyNumbers = new Float64Array(options.depth);
     this.revisions = new Float64Array(options.depth);
     this.counts = new Float64Array(options.depth);
+    this.sentAt = new Float64Array(options.depth);
+    this.unsent = new Int32Array(options.depth);
     this.values = valueKeys(options.root);
     this.created = createdKeys(options.root, randomBytes(8).toString("hex"));
     const writer = new ByteWriter(options.valueBytes + 16);
     writeLengthTag(writer, VALUE_FIELD, options.valueBytes);
     writer.raw(Buffer.alloc(options.valueBytes, "zabench "));
     this.valueField = writer.copy();
-    this.channel = new Channel({ ...options, callsMax: options.depth + 1 }, this);
+    this.channel = new Channel(
+      { ...options, callsMax: options.depth + 1, onSent: (atMs) => this.noteSent(atMs) },
+      this,
+    );
     this.leaveTimer = setInterval(() => this.leaveIfUseless(), options.sessionTimeoutMs);
     this.leaveTimer.unref();
   }
@@ -70,6 +80,14 @@ export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListene
 
   get connected(): boolean {
     return this.grpc?.accepting === true;
+  }
+
+  get receivedAtMs(): number {
+    return this.grpc?.receivedAtMs ?? 0;
+  }
+
+  sentAtMs(slot: number): number {
+    return this.sentAt[slot] as number;
   }
 
   read(slot: number, key: number): void {
@@ -106,6 +124,11 @@ export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListene
     if (this.refused.push(slot) === 1) setImmediate(() => this.endRefused());
   }
 
+  private noteSent(atMs: number): void {
+    for (let index = 0; index < this.unsentCount; index++) this.sentAt[this.unsent[index] as number] = atMs;
+    this.unsentCount = 0;
+  }
+
   private endRefused(): void {
     const slots = this.refused;
     this.refused = [];
@@ -115,6 +138,7 @@ export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListene
   // -- the calls
 
   writeRequest(slot: number, writer: ByteWriter): void {
+    this.unsent[this.unsentCount++] = slot;
     const kind = this.kinds[slot];
     const keys = kind === CREATE ? this.created : this.values;
     writeLengthTag(writer, KEY_FIELD, keys.lengthBytes);
@@ -157,6 +181,7 @@ export class EtcdLoadSession implements LoadSession, CallHandler, ChannelListene
 
   channelUp(grpc: GrpcConnection, again: boolean): void {
     this.grpc = grpc;
+    this.unsentCount = 0;
     if (again) this.listener.reconnected(false);
   }
 

@@ -82,6 +82,8 @@ export interface ConnectionOptions {
   readonly streamsMax: number;
   /** With streams open, a peer that sends nothing for this long, and does not answer a ping, is lost. */
   readonly silenceMs: number;
+  /** Everything written before has been handed to the socket, at this time by `performance.now`. */
+  readonly onSent?: (atMs: number) => void;
 }
 
 /**
@@ -89,7 +91,10 @@ export interface ConnectionOptions {
  * leaves in one write at its end.
  */
 export class Http2Connection implements FrameSink {
+  /** When the bytes being handled came from the socket, by `performance.now`. */
+  receivedAtMs = 0;
   private readonly sink: StreamSink;
+  private readonly onSent: ((atMs: number) => void) | undefined;
   private readonly socket: Socket;
   private readonly frames: FrameReader = new FrameReader(this);
   private readonly decoder = new HpackDecoder();
@@ -134,6 +139,7 @@ export class Http2Connection implements FrameSink {
 
   constructor(options: ConnectionOptions, sink: StreamSink) {
     this.sink = sink;
+    this.onSent = options.onSent;
     this.streamsMax = options.streamsMax;
     let cells = 16;
     while (cells < options.streamsMax * 4) cells *= 2;
@@ -271,6 +277,7 @@ export class Http2Connection implements FrameSink {
 
   private received(bytes: Buffer, count: number): void {
     if (!this.open_) return;
+    this.receivedAtMs = performance.now();
     this.heard = true;
     this.reading = true;
     try {
@@ -619,6 +626,7 @@ export class Http2Connection implements FrameSink {
     // Written at once, as it mostly is, the memory is free again; else it belongs to the socket until it is.
     if (this.socket.writableLength === 0) this.out.reset();
     else this.out = new ByteWriter(Math.max(16 * 1024, this.out.offset));
+    this.onSent?.(performance.now());
   }
 
   private padding(bytes: Buffer, start: number, end: number): number {
