@@ -15,7 +15,7 @@ import { countedOperations } from "./profile/operations.js";
 import type { Profile } from "./profile/profile.js";
 import type { ClientLoad, LatencySummary, RoundResult } from "./result.js";
 import { costBetween, cpuBetween, type EnsembleUsage, readUsage } from "./usage.js";
-import { isSteady, warmUpWindowMicros } from "./warm-up.js";
+import { isWarm, type WarmUpWindow, warmUpWindowMicros } from "./warm-up.js";
 
 /** Between the order to start and the start, so that all workers have it by then. */
 const START_MICROS = 20_000;
@@ -82,7 +82,7 @@ export class TargetRunner {
     const { minMicros, maxMicros, steadiness } = profile.warmUp;
     if (maxMicros === 0) return { steady: false, durationMicros: 0 };
     const windowMicros = warmUpWindowMicros(maxMicros);
-    const figures: number[] = [];
+    const windows: WarmUpWindow[] = [];
     let steady = false;
     let durationMicros = 0;
     await this.withSessions(0, async (shared) => {
@@ -95,14 +95,13 @@ export class TargetRunner {
         const totals = shared.totals();
         const done = totalsSince(last, totals);
         const opsPerSecond = (done.completed / (now - lastMicros)) * 1e6;
-        figures.push(
-          profile.loop.kind === "closed" || done.completed === 0 ? opsPerSecond : done.latencyMicros / done.completed,
-        );
+        const meanLatencyMicros = done.completed === 0 ? 0 : done.latencyMicros / done.completed;
+        windows.push({ opsPerSecond, meanLatencyMicros });
         last = totals;
         lastMicros = now;
         const elapsedMicros = now - startMicros;
         this.context.tell({ kind: "warming", label, elapsedMicros, opsPerSecond });
-        steady = isSteady(figures, steadiness);
+        steady = isWarm(windows, profile.loop.kind, steadiness);
         if (steady && elapsedMicros >= minMicros) endNow();
       };
       const endMicros = startMicros + maxMicros;

@@ -6,7 +6,7 @@ import { ArrivalSchedule } from "../../src/bench/load/arrivals.js";
 import { nowMicros } from "../../src/bench/load/clock.js";
 import { DueHeap } from "../../src/bench/load/due-heap.js";
 import { drawOperation, operationChoice, roundSeed } from "../../src/bench/load/streams.js";
-import { isSteady, warmUpWindowMicros } from "../../src/bench/warm-up.js";
+import { isImproving, isSteady, isWarm, warmUpWindowMicros } from "../../src/bench/warm-up.js";
 
 /** Due times of all connections until `untilMicros`, in order. */
 function duesOf(
@@ -85,4 +85,16 @@ test("steady: the last three windows agree, and did something", () => {
   assert.equal(isSteady([0, 0, 0], 1), false);
   assert.equal(warmUpWindowMicros(60_000_000), 1_000_000);
   assert.ok(warmUpWindowMicros(600_000) * 3 <= 600_000);
+});
+
+test("an open loop is warm when its latency falls no more, however noisy it is", () => {
+  assert.equal(isImproving([900, 500, 300, 250, 200, 180], 0.1), true);
+  assert.equal(isImproving([200, 320, 190, 210, 300, 185], 0.1), false);
+  assert.equal(isImproving([100, 100, 100], 0.1), true, "too few windows to tell");
+  const windows = [900, 500, 300, 250, 200, 180].map((meanLatencyMicros) => ({
+    opsPerSecond: 1_000,
+    meanLatencyMicros,
+  }));
+  assert.equal(isWarm(windows, "closed", 0.1), true);
+  assert.equal(isWarm(windows, "open", 0.1), false);
 });

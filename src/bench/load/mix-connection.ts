@@ -21,7 +21,8 @@ export interface MixHost {
   disconnects: number;
   sessionsLost: number;
   wait(entry: number, dueMicros: number): void;
-  recordSendLag(lateMicros: number): void;
+  /** Of an operation whose slot was free when it fell due. */
+  recordSendLag(dueMicros: number, now: number): void;
   noteReply(): void;
 }
 
@@ -194,7 +195,7 @@ export class MixConnection implements LoadListener {
         return;
       }
       schedule.take();
-      if (timely) host.recordSendLag(now - due);
+      if (timely) host.recordSendLag(due, now);
       if (!this.submit(due, now)) return;
     }
   }

@@ -38,6 +38,7 @@ export class MixLoad implements Load, MixHost {
   private readonly due: DueHeap;
   private sendLag: Histogram | undefined;
   private drainEndMicros = 0;
+  private recordMicros = 0;
   private wake: NodeJS.Timeout | undefined;
   private wakeAtMicros = Number.POSITIVE_INFINITY;
   private running = false;
@@ -83,6 +84,7 @@ export class MixLoad implements Load, MixHost {
     const { job } = this;
     const { loop } = job;
     this.endMicros = window.endMicros;
+    this.recordMicros = window.recordMicros;
     this.drainEndMicros = window.endMicros + window.drainMs * 1_000;
     this.recorder = new Recorder(this.choice.operations, loop.kind === "open", window.recordMicros, window.endMicros);
     this.sendLag = loop.kind === "open" ? createHistogram() : undefined;
@@ -122,8 +124,10 @@ export class MixLoad implements Load, MixHost {
     if (!this.polling && dueMicros < this.wakeAtMicros) this.schedule(nowMicros());
   }
 
-  recordSendLag(lateMicros: number): void {
+  recordSendLag(dueMicros: number, now: number): void {
     this.busySincePoll = true;
+    if (dueMicros < this.recordMicros) return;
+    const lateMicros = now - dueMicros;
     this.sendLag?.recordValue(lateMicros < 1.5 ? 1 : Math.round(lateMicros));
   }
 
