@@ -10,14 +10,55 @@ export function endFrame(writer: ByteWriter, start: number): void {
   writer.bytes.writeInt32BE(writer.offset - start - 4, start);
 }
 
+/** A larger assembly buffer is given back once it is empty, so that one large value does not pin memory for good. */
+const PARTIAL_KEPT_BYTES_MAX = 65_536;
+
+/** Holds what a stream delivered too little of, in a buffer that grows with what has really arrived. */
+export class PartialBytes {
+  private bytes: Buffer | undefined;
+  /** How many bytes are held. */
+  count = 0;
+
+  /** Adds a chunk to what is held, and returns both together: `count` bytes from 0 on, valid until the next call. */
+  append(chunk: Buffer): Buffer {
+    let bytes = this.bytes as Buffer;
+    const needed = this.count + chunk.length;
+    if (needed > bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, bytes.length * 2));
+      bytes.copy(grown, 0, 0, this.count);
+      bytes = grown;
+      this.bytes = grown;
+    }
+    chunk.copy(bytes, this.count);
+    this.count = needed;
+    return bytes;
+  }
+
+  /** Holds `bytes[offset, end)` and nothing else; `bytes` may be what `append` returned. */
+  keep(bytes: Buffer, offset: number, end: number): void {
+    const left = end - offset;
+    if (left === 0) {
+      this.count = 0;
+      if (this.bytes !== undefined && this.bytes.length > PARTIAL_KEPT_BYTES_MAX) this.bytes = undefined;
+      return;
+    }
+    if (bytes !== this.bytes) {
+      if (this.bytes === undefined || this.bytes.length < left) this.bytes = Buffer.allocUnsafeSlow(left + 1024);
+      bytes.copy(this.bytes, 0, offset, end);
+    } else if (offset > 0) {
+      bytes.copyWithin(0, offset, end);
+    }
+    this.count = left;
+  }
+}
+
 /**
  * Cuts a byte stream into frames of `int length` + body. Chunks are read in place; only a frame that straddles chunks
  * is assembled in a buffer of its own, which grows with what has really arrived, never with what a length claims.
  */
 export class FrameSplitter {
   /** The start of a frame that has not arrived whole. */
-  private partial: Buffer | undefined;
-  private partialBytes = 0;
+  private readonly partial = new PartialBytes();
   private readonly bodyBytesMax: number;
 
   constructor(bodyBytesMax: number) {
@@ -25,7 +66,7 @@ export class FrameSplitter {
   }
 
   get pendingBytes(): number {
-    return this.partialBytes;
+    return this.partial.count;
   }
 
   /**
@@ -36,9 +77,9 @@ export class FrameSplitter {
     let bytes = chunk;
     let offset = 0;
     let end = chunk.length;
-    if (this.partialBytes > 0) {
-      bytes = this.append(chunk);
-      end = this.partialBytes;
+    if (this.partial.count > 0) {
+      bytes = this.partial.append(chunk);
+      end = this.partial.count;
     }
     while (end - offset >= 4) {
       const length = bytes.readInt32BE(offset);
@@ -48,44 +89,11 @@ export class FrameSplitter {
       const bodyEnd = offset + 4 + length;
       if (bodyEnd > end) break;
       if (!onFrame(bytes, offset + 4, bodyEnd)) {
-        this.partialBytes = 0;
+        this.partial.count = 0;
         return;
       }
       offset = bodyEnd;
     }
-    this.keep(bytes, offset, end);
-  }
-
-  private append(chunk: Buffer): Buffer {
-    let partial = this.partial as Buffer;
-    const needed = this.partialBytes + chunk.length;
-    if (needed > partial.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, partial.length * 2));
-      partial.copy(grown, 0, 0, this.partialBytes);
-      partial = grown;
-      this.partial = grown;
-    }
-    chunk.copy(partial, this.partialBytes);
-    this.partialBytes = needed;
-    return partial;
-  }
-
-  private keep(bytes: Buffer, offset: number, end: number): void {
-    const left = end - offset;
-    if (left === 0) {
-      this.partialBytes = 0;
-      if (this.partial !== undefined && this.partial.length > PARTIAL_KEPT_BYTES_MAX) this.partial = undefined;
-      return;
-    }
-    if (bytes !== this.partial) {
-      if (this.partial === undefined || this.partial.length < left) this.partial = Buffer.allocUnsafeSlow(left + 1024);
-      bytes.copy(this.partial, 0, offset, end);
-    } else if (offset > 0) {
-      bytes.copyWithin(0, offset, end);
-    }
-    this.partialBytes = left;
+    this.partial.keep(bytes, offset, end);
   }
 }
-
-/** A larger assembly buffer is given back once it is empty, so that one large value does not pin memory for good. */
-const PARTIAL_KEPT_BYTES_MAX = 65_536;
