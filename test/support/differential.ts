@@ -251,7 +251,8 @@ export async function observe(port: number, options: DifferentialOptions): Promi
         .map(({ event, zxid }) => `${event.type}/${event.state} ${event.path} @${zxid}`)
         .sort(),
     );
-    const answer = JSON.stringify({ zxid: reply.zxid, err: reply.err, body, events });
+    // A surrogate is malformed UTF-8: Java's decoder puts one replacement for it, Node's one for each of its bytes.
+    const answer = JSON.stringify({ zxid: reply.zxid, err: reply.err, body, events }).replace(/\ufffd+/g, "\ufffd");
     observations.push({ step: index, what: `session ${number}: ${what}`, answer });
   }
   for (const session of sessions.slice(1)) await session.sendBytes(OP.closeSession, Buffer.alloc(0));
