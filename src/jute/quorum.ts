@@ -117,6 +117,31 @@ export const LeaderInfo = {
   },
 };
 
+/** The data of ACKEPOCH. */
+export interface AckEpoch {
+  /** The epoch of the learner's history, or -1 where it had accepted the leader's epoch before. */
+  readonly currentEpoch: number;
+  /**
+   * The learner can cut its log back to here and no further, because an image is all it has before that. Stated behind
+   * what upstream reads, to leaders that announced the batched extension.
+   */
+  readonly floorZxid: Zxid | undefined;
+}
+
+export const AckEpoch = {
+  bytesMin: 4,
+  read: (reader: ByteReader): AckEpoch => {
+    const currentEpoch = reader.int32();
+    return { currentEpoch, floorZxid: readExtension(reader) && reader.remaining >= 8 ? reader.zxid() : undefined };
+  },
+  write: (writer: ByteWriter, { currentEpoch, floorZxid }: AckEpoch): void => {
+    writer.int32(currentEpoch);
+    if (floorZxid === undefined) return;
+    writeExtension(writer, true);
+    writer.safeInt64(floorZxid);
+  },
+};
+
 const PACKET_BYTES_MIN = 20;
 
 /**

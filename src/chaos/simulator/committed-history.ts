@@ -1,0 +1,81 @@
+import type { Zxid } from "../../base/zxid.js";
+import type { LogEntry } from "../../core/zab/effects.js";
+import type { QuorumVerifier, ServerId } from "../../core/zab/quorum-verifier.js";
+import type { SimulatedTree } from "./simulated-tree.js";
+import { Violation } from "./violation.js";
+
+/** The payload of a simulated write: who wrote, and which of its writes it is. */
+export function payloadOf(sessionId: bigint, cxid: number, paddingBytes: number): Buffer {
+  const payload = Buffer.alloc(12 + paddingBytes);
+  payload.writeBigInt64BE(sessionId, 0);
+  payload.writeInt32BE(cxid, 8);
+  return payload;
+}
+
+export function readPayload(payload: Buffer): { readonly sessionId: bigint; readonly cxid: number } {
+  return { sessionId: payload.readBigInt64BE(0), cxid: payload.readInt32BE(8) };
+}
+
+function hex(zxid: Zxid): string {
+  return `0x${zxid.toString(16)}`;
+}
+
+/**
+ * The one history there may be, pieced together from what serving replicas show: each may only show a prefix of it, what
+ * is shown stays, and what is shown for the first time has to be on the disks of a quorum.
+ */
+export class CommittedHistory {
+  readonly entries: LogEntry[] = [];
+  private readonly verifier: QuorumVerifier;
+  private readonly diskOf: (voter: ServerId) => SimulatedTree;
+  private readonly leaders = new Map<number, ServerId>();
+  private readonly proposals = new Map<Zxid, Buffer>();
+
+  constructor(verifier: QuorumVerifier, diskOf: (voter: ServerId) => SimulatedTree) {
+    this.verifier = verifier;
+    this.diskOf = diskOf;
+  }
+
+  get lastZxid(): Zxid {
+    return this.entries.length === 0 ? 0 : this.entries[this.entries.length - 1]!.zxid;
+  }
+
+  /** A server begins to serve as the leader of `epoch`. */
+  leads(server: ServerId, epoch: number): void {
+    if (this.leaders.has(epoch)) {
+      throw new Violation(`epoch ${epoch} is led by server ${server}, after server ${this.leaders.get(epoch)}`);
+    }
+    this.leaders.set(epoch, server);
+  }
+
+  proposed({ zxid, payload }: LogEntry): void {
+    const before = this.proposals.get(zxid);
+    if (before !== undefined && !before.equals(payload)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
+    this.proposals.set(zxid, payload);
+  }
+
+  /** Server `server` shows clients a tree that holds `tree`, of which the last `fresh` entries are new there. */
+  shown(server: ServerId, tree: SimulatedTree, fresh: number): void {
+    for (let place = tree.count - fresh; place < tree.count; place++) {
+      const entry = tree.at(place)!;
+      const known = this.entries[place];
+      if (known === undefined) this.extend(server, entry);
+      else if (known.zxid !== entry.zxid || !known.payload.equals(entry.payload)) {
+        throw new Violation(`server ${server} shows ${hex(entry.zxid)} where ${hex(known.zxid)} was committed`);
+      }
+    }
+  }
+
+  private extend(server: ServerId, entry: LogEntry): void {
+    const { zxid, payload } = entry;
+    const proposed = this.proposals.get(zxid);
+    if (proposed === undefined || !proposed.equals(payload)) {
+      throw new Violation(`server ${server} shows ${hex(zxid)}, which nobody proposed`);
+    }
+    const holders = new Set(this.verifier.voters.filter((voter) => this.diskOf(voter).has(entry)));
+    if (!this.verifier.isQuorum(holders)) {
+      throw new Violation(`server ${server} shows ${hex(zxid)}, which is on the disks of [${[...holders]}] only`);
+    }
+    this.entries.push(entry);
+  }
+}

@@ -1,0 +1,184 @@
+import { AssertionError, assert } from "../../base/assert.js";
+import { randomBelow, SeededRandom } from "../../base/random.js";
+import type { RecoveredState } from "../../core/zab/journal.js";
+import { ZAB_DEFAULTS, type ZabOptions } from "../../core/zab/options.js";
+import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
+import { ZabServer } from "../../core/zab/zab-server.js";
+import { CommittedHistory } from "./committed-history.js";
+import { EventQueue } from "./event-queue.js";
+import { Nemesis } from "./nemesis.js";
+import { type ClientTotals, SimulatedClient } from "./simulated-client.js";
+import { SimulatedDisk } from "./simulated-disk.js";
+import { SimulatedNetwork } from "./simulated-network.js";
+import { SimulatedServer } from "./simulated-server.js";
+import { Trace } from "./trace.js";
+import { Violation } from "./violation.js";
+
+/** What a simulation is made of; tests put mutants in their place. */
+export interface SimulationParts {
+  createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
+  createDisk(events: EventQueue, random: SeededRandom): SimulatedDisk;
+}
+
+export interface SimulationOptions {
+  /** How many servers vote; drawn from the seed where it is not given. */
+  readonly servers?: number;
+  /** How many of the last lines to keep for a reader; none unless given. */
+  readonly traceLines?: number;
+  readonly parts?: SimulationParts;
+}
+
+export interface Verdict {
+  readonly seed: number;
+  readonly servers: number;
+  readonly observers: number;
+  /** What was broken; undefined where every promise held. */
+  readonly violation: string | undefined;
+  /** When the run ended, in simulated milliseconds. */
+  readonly endedAtMs: number;
+  readonly events: number;
+  readonly committed: number;
+  readonly totals: Readonly<ClientTotals>;
+  readonly trace: readonly string[];
+}
+
+const REAL_PARTS: SimulationParts = {
+  createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
+  createDisk: (events, random) => new SimulatedDisk(events, random),
+};
+
+/** Faults go on for this long; then everything heals, and has to work again within the other. */
+const SAFETY_PHASE_MS = 10_000;
+const LIVENESS_PHASE_MS = 15_000;
+const CONVERGENCE_CHECK_MS = 100;
+const CLIENTS = 4;
+
+/**
+ * Runs one ensemble, its clients and its nemesis from a seed, in simulated time: the same seed gives the same run. First
+ * faults, in which nothing that was promised may break; then none, and every server has to come to serve the same history.
+ */
+export function simulate(seed: number, options: SimulationOptions = {}): Verdict {
+  return new Simulation(seed, options).run();
+}
+
+class Simulation {
+  private readonly seed: number;
+  private readonly voters: number;
+  private readonly events = new EventQueue();
+  private readonly trace: Trace;
+  private readonly servers: SimulatedServer[];
+  private readonly history: CommittedHistory;
+  private readonly nemesis: Nemesis;
+  private readonly totals: ClientTotals = { writesAcknowledged: 0, syncsAnswered: 0, outcomesUnknown: 0 };
+  private readonly clients: SimulatedClient[] = [];
+  private eventCount = 0;
+
+  constructor(seed: number, { servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions) {
+    this.seed = seed;
+    const random = new SeededRandom(seed);
+    this.voters = voters ?? (randomBelow(random, 4) === 0 ? 5 : 3);
+    const observers = randomBelow(random, 4) === 0 ? 1 : 0;
+    this.trace = new Trace(traceLines);
+    const verifier = new MajorityQuorum(Array.from({ length: this.voters }, (_, index) => index + 1));
+    const network = new SimulatedNetwork(this.events, new SeededRandom(seed, 1));
+    this.history = new CommittedHistory(verifier, (voter) => this.servers[voter - 1]!.disk.durableHistory);
+    // An ensemble may hold servers that do not know the extension. A sync is linearizable only where all do.
+    const mixed = randomBelow(random, 4) === 0;
+    const windowEntriesMin = 2 + randomBelow(random, 30);
+    const windowBytesMax = 2_000 + randomBelow(random, 20_000);
+    this.servers = Array.from({ length: this.voters + observers }, (_, index) => {
+      const zabOptions: ZabOptions = {
+        ...ZAB_DEFAULTS,
+        serverId: index + 1,
+        verifier,
+        configText: Buffer.from("version=0"),
+        configVersion: 0,
+        tickTimeMs: 200,
+        peerTimeoutMs: 300,
+        notificationIntervalMaxMs: 2_000,
+        batched: !(mixed && randomBelow(random, 2) === 0),
+        windowEntriesMin,
+        windowBytesMax,
+        inFlightBytesMax: Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1),
+      };
+      const disk = parts.createDisk(this.events, new SeededRandom(seed, 100 + index));
+      return new SimulatedServer(zabOptions, disk, network, this.history, this.trace, parts);
+    });
+    for (const server of this.servers) server.peers = this.servers;
+    this.nemesis = new Nemesis(this.servers, network, this.events, new SeededRandom(seed, 2), this.trace);
+    for (let index = 0; index < CLIENTS; index++) {
+      const source = new SeededRandom(seed, 200 + index);
+      const syncs = !mixed;
+      this.clients.push(
+        new SimulatedClient(BigInt(index + 1), this.servers, this.events, source, this.history, this.totals, syncs),
+      );
+    }
+  }
+
+  run(): Verdict {
+    let violation: string | undefined;
+    try {
+      this.runPhases();
+    } catch (error) {
+      if (!(error instanceof Violation) && !(error instanceof AssertionError)) throw error;
+      violation = error.message;
+      this.trace.add(this.events.nowMs, "VIOLATED", violation);
+    }
+    return {
+      seed: this.seed,
+      servers: this.voters,
+      observers: this.servers.length - this.voters,
+      violation,
+      endedAtMs: this.events.nowMs,
+      events: this.eventCount,
+      committed: this.history.entries.length,
+      totals: this.totals,
+      trace: this.trace.end(),
+    };
+  }
+
+  private runPhases(): void {
+    for (const server of this.servers) server.start();
+    for (const client of this.clients) client.start();
+    this.nemesis.start();
+    this.runUntil(SAFETY_PHASE_MS, () => false);
+    this.nemesis.heal();
+    const acknowledged = this.totals.writesAcknowledged;
+    // Writes have to go on first; then the clients fall silent, and the replicas have to become the same.
+    const writesAgain = (): boolean =>
+      this.totals.writesAcknowledged > acknowledged + 10 && this.servers.every((server) => server.serving);
+    if (!this.runUntil(SAFETY_PHASE_MS + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
+    for (const client of this.clients) client.stop();
+    const converged = (): boolean =>
+      this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid);
+    if (!this.runUntil(SAFETY_PHASE_MS + 2 * LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
+    this.checkReplicas();
+  }
+
+  /** Runs until `done`, looked at from time to time; false if the time comes first. */
+  private runUntil(endMs: number, done: () => boolean): boolean {
+    let checkAtMs = this.events.nowMs;
+    while (this.events.runNext(endMs)) {
+      this.eventCount++;
+      if (this.events.nowMs < checkAtMs) continue;
+      checkAtMs = this.events.nowMs + CONVERGENCE_CHECK_MS;
+      if (done()) return true;
+    }
+    return done();
+  }
+
+  private checkReplicas(): void {
+    for (const server of this.servers) {
+      assert(server.tree.count === this.history.entries.length, "replicas that ended at one zxid hold as many entries");
+      this.history.shown(server.id, server.tree, server.tree.count);
+    }
+  }
+
+  private describeStall(): string {
+    const states = this.servers.map(
+      ({ id, machine, serving, tree }) =>
+        `${id} ${machine?.stateName ?? "down"}${serving ? "" : " (shut)"} at 0x${tree.lastZxid.toString(16)}`,
+    );
+    return `no convergence after everything healed: ${states.join(", ")}`;
+  }
+}

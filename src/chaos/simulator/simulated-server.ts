@@ -1,0 +1,394 @@
+import type { Command, ForwardedRequest, Transmission, ZabMessage } from "../../core/zab/effects.js";
+import type { RecoveredState } from "../../core/zab/journal.js";
+import type { ZabOptions } from "../../core/zab/options.js";
+import type { ZabServer } from "../../core/zab/zab-server.js";
+import { type CommittedHistory, payloadOf, readPayload } from "./committed-history.js";
+import type { DiskCommand, SimulatedDisk } from "./simulated-disk.js";
+import type { SimulatedNetwork, Stream } from "./simulated-network.js";
+import { SimulatedTree } from "./simulated-tree.js";
+import { describeCommand, describeTransmission, type Trace } from "./trace.js";
+
+/** One end of a connection between two servers. */
+interface Socket {
+  readonly peer: SimulatedServer;
+  readonly out: Stream;
+  /** The number of the other end, over there. */
+  readonly peerConnection: number;
+}
+
+/** Who waits for a write or a sync to be done at this server. */
+export interface Waiter {
+  readonly sessionId: bigint;
+  readonly cxid: number;
+  done(): void;
+}
+
+export interface ServerParts {
+  createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
+}
+
+/** A process: it carries out the effects of one state machine on simulated disk and network, and can crash or pause. */
+export class SimulatedServer {
+  readonly id: number;
+  readonly disk: SimulatedDisk;
+  machine: ZabServer | undefined;
+  tree = new SimulatedTree();
+  serving = false;
+  /** How fast its clock runs. */
+  private clockRate = 1;
+  private clockOffsetMs = 0;
+  /** Set while the process is stopped: what it would have heard. */
+  private backlog: (() => void)[] | undefined;
+  private incarnation = 0;
+  private readonly sockets = new Map<number, Socket>();
+  private readonly images = new Map<number, SimulatedTree>();
+  private nextConnection = 0;
+  private waiters: Waiter[] = [];
+  private syncWaiters: Waiter[] = [];
+  private readonly options: ZabOptions;
+  private readonly network: SimulatedNetwork;
+  private readonly history: CommittedHistory;
+  private readonly trace: Trace;
+  private readonly parts: ServerParts;
+  peers: readonly SimulatedServer[] = [];
+
+  constructor(
+    options: ZabOptions,
+    disk: SimulatedDisk,
+    network: SimulatedNetwork,
+    history: CommittedHistory,
+    trace: Trace,
+    parts: ServerParts,
+  ) {
+    this.id = options.serverId;
+    this.options = options;
+    this.disk = disk;
+    this.network = network;
+    this.history = history;
+    this.trace = trace;
+    this.parts = parts;
+  }
+
+  get running(): boolean {
+    return this.machine !== undefined;
+  }
+
+  get paused(): boolean {
+    return this.backlog !== undefined;
+  }
+
+  private get clockMs(): number {
+    return this.network.events.nowMs * this.clockRate + this.clockOffsetMs;
+  }
+
+  /** From now on the clock runs at another rate, without a jump. */
+  setClockRate(rate: number): void {
+    const now = this.clockMs;
+    this.clockRate = rate;
+    this.clockOffsetMs += now - this.clockMs;
+  }
+
+  start(): void {
+    if (this.machine !== undefined) return;
+    const { state, tree } = this.disk.recover(RECENT_ENTRIES);
+    this.tree = tree;
+    this.incarnation++;
+    this.note(
+      `starts: epochs ${state.acceptedEpoch}/${state.currentEpoch}, last zxid 0x${state.lastZxid.toString(16)}`,
+    );
+    this.machine = this.parts.createMachine(this.options, state, this.clockMs);
+    this.machine.start();
+    this.settle();
+    this.scheduleTick(this.incarnation);
+    for (const peer of this.peers) {
+      if (peer === this || !peer.running) continue;
+      this.step({ kind: "peerUp", peer: peer.id });
+      this.network.send(this.id, peer.id, () => peer.step({ kind: "peerUp", peer: this.id }));
+    }
+  }
+
+  crash(): void {
+    if (this.machine === undefined) return;
+    this.note("crashes");
+    this.machine = undefined;
+    this.serving = false;
+    this.backlog = undefined;
+    this.waiters = [];
+    this.syncWaiters = [];
+    this.disk.crash();
+    for (const connection of [...this.sockets.keys()]) this.hangUp(connection);
+    for (const peer of this.peers) {
+      if (peer !== this) this.network.send(this.id, peer.id, () => peer.step({ kind: "peerDown", peer: this.id }));
+    }
+  }
+
+  pause(): void {
+    if (this.machine === undefined || this.backlog !== undefined) return;
+    this.note("is stopped");
+    this.backlog = [];
+  }
+
+  resume(): void {
+    const { backlog } = this;
+    if (backlog === undefined) return;
+    this.note("goes on");
+    this.backlog = undefined;
+    for (const run of backlog) run();
+  }
+
+  /** Breaks the connections to `peer`, with the loss of what is under way; both hear of it. */
+  loseConnections(peer: SimulatedServer): void {
+    for (const [connection, socket] of [...this.sockets]) {
+      if (socket.peer !== peer) continue;
+      this.network.forget(socket.out);
+      const other = peer.sockets.get(socket.peerConnection);
+      if (other !== undefined) this.network.forget(other.out);
+      this.sockets.delete(connection);
+      peer.sockets.delete(socket.peerConnection);
+      this.step({ kind: "disconnected", connection });
+      peer.step({ kind: "disconnected", connection: socket.peerConnection });
+    }
+  }
+
+  /** A client's write; false where this server serves nobody. */
+  write(waiter: Waiter, paddingBytes: number): boolean {
+    const { machine } = this;
+    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
+    const body = payloadOf(waiter.sessionId, waiter.cxid, paddingBytes);
+    this.waiters.push(waiter);
+    machine.advance(this.clockMs);
+    const request = { sessionId: waiter.sessionId, cxid: waiter.cxid, op: WRITE_OP, body, ids: [] };
+    if (machine.nextZxid !== undefined) this.propose(request);
+    else machine.forward(request);
+    this.settle();
+    return true;
+  }
+
+  sync(waiter: Waiter): boolean {
+    const { machine } = this;
+    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
+    this.syncWaiters.push(waiter);
+    const { sessionId, cxid } = waiter;
+    machine.sync({ sessionId, cxid, op: SYNC_OP, body: Buffer.alloc(0), ids: [] });
+    this.settle();
+    return true;
+  }
+
+  step(message: ZabMessage): void {
+    this.hear(() => {
+      this.machine!.advance(this.clockMs);
+      this.machine!.step(message);
+    });
+  }
+
+  /** Lets the process do something and carries out what comes of it; later if it is stopped, never if it is gone. */
+  private hear(run: () => void): void {
+    if (this.machine === undefined) return;
+    const { incarnation } = this;
+    if (this.backlog !== undefined) {
+      this.backlog.push(() => {
+        if (incarnation === this.incarnation) this.hear(run);
+      });
+      return;
+    }
+    run();
+    this.settle();
+  }
+
+  private scheduleTick(incarnation: number): void {
+    this.network.events.after(TICK_MS / this.clockRate, () => {
+      if (incarnation !== this.incarnation || this.machine === undefined) return;
+      // A stopped process misses its ticks, it does not catch up on them.
+      if (this.backlog === undefined) {
+        this.hear(() => {
+          this.machine!.advance(this.clockMs);
+          this.machine!.tick();
+        });
+      }
+      this.scheduleTick(incarnation);
+    });
+  }
+
+  private settle(): void {
+    while (this.machine !== undefined) {
+      const effects = this.machine.takeEffects();
+      this.carryOut(effects.commands);
+      for (const transmission of effects.transmissions) this.transmit(transmission);
+      for (let count = effects.syncsDone; count > 0; count--) this.syncWaiters.shift()?.done();
+      let proposed = false;
+      for (const request of effects.requests) {
+        if (this.machine?.nextZxid === undefined) break;
+        this.propose(request);
+        proposed = true;
+      }
+      if (!proposed) return;
+    }
+  }
+
+  private propose({ sessionId, cxid, body }: ForwardedRequest): void {
+    const machine = this.machine!;
+    const entry = { zxid: machine.nextZxid!, payload: payloadOf(sessionId, cxid, body.length - PAYLOAD_BYTES) };
+    this.history.proposed(entry);
+    machine.propose(entry);
+  }
+
+  private carryOut(commands: readonly Command[]): void {
+    if (commands.length === 0) return;
+    const resolved: DiskCommand[] = [];
+    for (const command of commands) {
+      if (this.trace.enabled) this.note(describeCommand(command));
+      resolved.push(command.kind === "install" ? { ...command, image: this.images.get(command.connection)! } : command);
+      this.changeTree(command);
+    }
+    const { incarnation } = this;
+    this.disk.submit(
+      resolved,
+      (sequence) => {
+        if (incarnation === this.incarnation) this.step({ kind: "stored", sequence });
+      },
+      () => this.crash(),
+    );
+  }
+
+  private changeTree(command: Command): void {
+    switch (command.kind) {
+      case "apply":
+        this.tree = this.tree.apply(command.entries);
+        if (this.serving) this.show(command.entries.length);
+        return;
+      case "truncate":
+        this.tree = this.tree.through(command.zxid);
+        return;
+      case "install":
+        this.tree = this.images.get(command.connection)!;
+        this.images.delete(command.connection);
+        return;
+      case "open":
+        this.serving = true;
+        if (command.role === "leading") this.history.leads(this.id, command.epoch);
+        this.show(this.tree.count);
+        return;
+      case "shut":
+        this.serving = false;
+        this.waiters = [];
+        this.syncWaiters = [];
+        return;
+      default:
+        return;
+    }
+  }
+
+  private show(fresh: number): void {
+    this.history.shown(this.id, this.tree, fresh);
+    const { tree } = this;
+    for (let place = tree.count - fresh; place < tree.count && this.waiters.length > 0; place++) {
+      const { sessionId, cxid } = readPayload(tree.at(place)!.payload);
+      const index = this.waiters.findIndex((waiter) => waiter.sessionId === sessionId && waiter.cxid === cxid);
+      if (index >= 0) this.waiters.splice(index, 1)[0]!.done();
+    }
+  }
+
+  private transmit(transmission: Transmission): void {
+    if (this.trace.enabled) {
+      this.note(describeTransmission(transmission, (connection) => this.sockets.get(connection)?.peer.id));
+    }
+    switch (transmission.kind) {
+      case "notification": {
+        const peer = this.peerOf(transmission.to);
+        const { notification } = transmission;
+        this.network.send(this.id, peer.id, () => peer.step({ kind: "notification", from: this.id, notification }));
+        return;
+      }
+      case "connect":
+        this.connect(transmission.connection, this.peerOf(transmission.to));
+        return;
+      case "close":
+        this.hangUp(transmission.connection);
+        return;
+      case "packet": {
+        const { packet } = transmission;
+        this.deliver(transmission.connection, (peer, connection) => peer.step({ kind: "packet", connection, packet }));
+        return;
+      }
+      case "image": {
+        const { tree } = this;
+        this.deliver(transmission.connection, (peer, connection) => peer.receiveImage(connection, tree));
+        return;
+      }
+    }
+  }
+
+  private receiveImage(connection: number, image: SimulatedTree): void {
+    this.hear(() => {
+      this.images.set(connection, image);
+      this.machine!.advance(this.clockMs);
+      this.machine!.step({ kind: "image", connection });
+    });
+  }
+
+  private connect(connection: number, peer: SimulatedServer): void {
+    const { incarnation } = this;
+    const refused = (): void => {
+      if (incarnation === this.incarnation) this.step({ kind: "disconnected", connection });
+    };
+    const blocked = this.network.isBlocked(this.id, peer.id) || this.network.isBlocked(peer.id, this.id);
+    this.network.events.after(blocked ? CONNECT_TIMEOUT_MS : this.network.delayMs(this.id, peer.id), () => {
+      if (incarnation !== this.incarnation) return;
+      if (blocked || peer.machine === undefined) {
+        refused();
+        return;
+      }
+      const peerConnection = peer.nextConnection++;
+      this.sockets.set(connection, { peer, out: this.network.open(this.id, peer.id), peerConnection });
+      peer.sockets.set(peerConnection, {
+        peer: this,
+        out: this.network.open(peer.id, this.id),
+        peerConnection: connection,
+      });
+      peer.step({ kind: "accepted", connection: peerConnection });
+      this.step({ kind: "connected", connection });
+    });
+  }
+
+  private deliver(connection: number, run: (peer: SimulatedServer, connection: number) => void): void {
+    const socket = this.sockets.get(connection);
+    if (socket === undefined) return;
+    const { peer, peerConnection } = socket;
+    socket.out.send(() => {
+      if (peer.sockets.get(peerConnection)?.peer === this) run(peer, peerConnection);
+    });
+  }
+
+  /** Closes this end; the other one hears of it after what was sent before. */
+  private hangUp(connection: number): void {
+    const socket = this.sockets.get(connection);
+    if (socket === undefined) return;
+    const { peer, peerConnection, out } = socket;
+    this.sockets.delete(connection);
+    this.images.delete(connection);
+    out.send(() => {
+      this.network.forget(out);
+      const other = peer.sockets.get(peerConnection);
+      if (other === undefined) return;
+      this.network.forget(other.out);
+      peer.sockets.delete(peerConnection);
+      peer.step({ kind: "disconnected", connection: peerConnection });
+    });
+  }
+
+  private peerOf(id: number): SimulatedServer {
+    return this.peers.find((peer) => peer.id === id)!;
+  }
+
+  private note(what: string): void {
+    this.trace.add(this.network.events.nowMs, `server ${this.id}`, what);
+  }
+}
+
+const TICK_MS = 20;
+const CONNECT_TIMEOUT_MS = 200;
+/** How much of its log a server loads into memory when it starts. */
+const RECENT_ENTRIES = 20;
+const WRITE_OP = 1;
+const SYNC_OP = 9;
+const PAYLOAD_BYTES = 12;

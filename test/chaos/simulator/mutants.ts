@@ -1,0 +1,136 @@
+import type { SimulationParts } from "../../../src/chaos/simulator/simulate.js";
+import type { DiskCommand, DiskContents } from "../../../src/chaos/simulator/simulated-disk.js";
+import { SimulatedDisk } from "../../../src/chaos/simulator/simulated-disk.js";
+import type { LogEntry } from "../../../src/core/zab/effects.js";
+import { FastLeaderElection, type Vote } from "../../../src/core/zab/fast-leader-election.js";
+import { Leader } from "../../../src/core/zab/leader.js";
+import type { QuorumVerifier } from "../../../src/core/zab/quorum-verifier.js";
+import { ZabServer } from "../../../src/core/zab/zab-server.js";
+import type { Notification } from "../../../src/jute/election.js";
+
+// Servers with one mistake each, made by overriding a part of the real one.
+
+const REAL: SimulationParts = {
+  createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
+  createDisk: (events, random) => new SimulatedDisk(events, random),
+};
+
+class AcknowledgingBeforeSync extends SimulatedDisk {
+  override submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
+    super.submit(commands, () => undefined, onFailed);
+    this.events.after(0, () => onStored(commands[commands.length - 1]!.sequence));
+  }
+}
+
+class ForgettingAcceptedEpoch extends SimulatedDisk {
+  protected override effectOf(command: DiskCommand, contents: DiskContents): DiskContents {
+    if (command.kind === "acceptedEpoch") return contents;
+    const after = super.effectOf(command, contents);
+    return { ...after, acceptedEpoch: after.currentEpoch };
+  }
+}
+
+class EnteringEpochBeforeHistory extends SimulatedDisk {
+  override submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
+    for (const command of commands) {
+      if (command.kind === "currentEpoch") this.contents = super.effectOf(command, this.contents);
+    }
+    super.submit(commands, onStored, onFailed);
+  }
+}
+
+class SkippingTrunc extends SimulatedDisk {
+  protected override effectOf(command: DiskCommand, contents: DiskContents): DiskContents {
+    return command.kind === "truncate" ? contents : super.effectOf(command, contents);
+  }
+}
+
+class ReplyingBeforeCommit extends ZabServer {
+  override propose(entry: LogEntry): void {
+    super.propose(entry);
+    this.journal.applyThrough(entry.zxid);
+  }
+}
+
+/** Half of the voters, rounded down, are taken for a quorum. */
+function minority(real: QuorumVerifier): QuorumVerifier {
+  return {
+    voters: real.voters,
+    isVoter: (server) => real.isVoter(server),
+    weightOf: (server) => real.weightOf(server),
+    isQuorum: (servers) => [...servers].filter((server) => real.isVoter(server)).length * 2 >= real.voters.length - 1,
+  };
+}
+
+class ComparingZxidBeforeEpoch extends FastLeaderElection {
+  protected override supersedes(candidate: Vote, current: Vote): boolean {
+    if (candidate.zxid !== current.zxid) return candidate.zxid > current.zxid;
+    if (candidate.peerEpoch !== current.peerEpoch) return candidate.peerEpoch > current.peerEpoch;
+    return candidate.leader > current.leader;
+  }
+}
+
+class WithLeader extends ZabServer {
+  private readonly kind: typeof Leader;
+
+  constructor(kind: typeof Leader, ...args: ConstructorParameters<typeof ZabServer>) {
+    super(...args);
+    this.kind = kind;
+  }
+
+  protected override createLeader(): Leader {
+    return new this.kind(this);
+  }
+}
+
+class UpToDateBeforeQuorum extends Leader {
+  protected override hasSynchronizedQuorum(): boolean {
+    return true;
+  }
+}
+
+class ReusingEpoch extends Leader {
+  protected override epochAfter(): number {
+    return this.member.journal.acceptedEpoch + 1;
+  }
+}
+
+class SyncingWithoutRound extends Leader {
+  protected override wantRound(): number {
+    return 0;
+  }
+}
+
+const withDisk = (kind: typeof SimulatedDisk): SimulationParts => ({
+  ...REAL,
+  createDisk: (events, random) => new kind(events, random),
+});
+const withLeader = (kind: typeof Leader): SimulationParts => ({
+  ...REAL,
+  createMachine: (...args) => new WithLeader(kind, ...args),
+});
+
+export const MUTANTS: Readonly<Record<string, SimulationParts>> = {
+  "acknowledge before sync": withDisk(AcknowledgingBeforeSync),
+  "reply before commit": { ...REAL, createMachine: (...args) => new ReplyingBeforeCommit(...args) },
+  "commit on a minority": {
+    ...REAL,
+    createMachine: (options, recovered, nowMs) =>
+      new ZabServer({ ...options, verifier: minority(options.verifier) }, recovered, nowMs),
+  },
+  "skip TRUNC": withDisk(SkippingTrunc),
+  "forget the accepted epoch": withDisk(ForgettingAcceptedEpoch),
+  "current epoch before the synced history": withDisk(EnteringEpochBeforeHistory),
+  "UPTODATE before the quorum's NEWLEADER acknowledgements": withLeader(UpToDateBeforeQuorum),
+  "zxid before epoch in a vote": {
+    ...REAL,
+    createMachine: (options, recovered, nowMs) =>
+      new (class extends ZabServer {
+        protected override createElection(send: (to: number, notification: Notification) => void): FastLeaderElection {
+          return new ComparingZxidBeforeEpoch(this.options, send);
+        }
+      })(options, recovered, nowMs),
+  },
+  "epoch reused": withLeader(ReusingEpoch),
+  "sync without a quorum round": withLeader(SyncingWithoutRound),
+};
