@@ -3,7 +3,7 @@ import { EXIT } from "../base/user-error.js";
 import { CONFIGURATION_HELP } from "../server/configuration/help.js";
 import { readServerConfiguration } from "../server/configuration/zoo-cfg.js";
 import { createLogger } from "../server/log.js";
-import { startServer } from "../server/server.js";
+import { type RunningServer, startServer } from "../server/server.js";
 
 const EXAMPLES = `
 Examples:
@@ -16,25 +16,34 @@ async function serve(file: string, { logLevel }: { logLevel: string }): Promise<
   const configuration = readServerConfiguration(file);
   const log = createLogger(logLevel);
   for (const warning of configuration.warnings) log.warn(warning);
-  const server = await startServer(configuration, log, (error) => {
-    log.fatal({ error: error.message }, "the server stops, since it can no longer keep what it acknowledges");
-    process.exit(EXIT.internal);
+  let ready = (_server: RunningServer): void => {};
+  const started = new Promise<RunningServer>((resolve) => {
+    ready = resolve;
   });
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "stopping");
-    server.close().then(
-      () => process.exit(EXIT.ok),
-      (error: unknown) => {
-        log.fatal({ error: String(error) }, "could not stop cleanly");
-        process.exit(EXIT.internal);
-      },
-    );
+    started
+      .then((server) => server.close())
+      .then(
+        () => process.exit(EXIT.ok),
+        (error: unknown) => {
+          log.fatal({ error: String(error) }, "could not stop cleanly");
+          process.exit(EXIT.internal);
+        },
+      );
   };
+  // From before the start: a signal that comes during recovery, or right after "serving", stops as cleanly as a later one.
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  ready(
+    await startServer(configuration, log, (error) => {
+      log.fatal({ error: error.message }, "the server stops, since it can no longer keep what it acknowledges");
+      process.exit(EXIT.internal);
+    }),
+  );
 }
 
 export function serveCommand(): Command {
