@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { MalformedBytesError } from "../base/bytes.js";
 import { ClientConnection } from "../core/request/client-connection.js";
 import type { StandaloneCore } from "../core/standalone.js";
+import { DirectWriter, readInto } from "../jute/direct-socket.js";
 import { FrameSplitter } from "../jute/framing.js";
 import { listenOn } from "./listen.js";
 
@@ -26,11 +27,20 @@ const SESSIONLESS_TIMEOUT_MS = 10_000;
 const UNSENT_BYTES_MAX = 1 << 20;
 /** Closes quietly: what telnet sends for an interrupt. */
 const TELNET_INTERRUPT = 0xfff4fffd | 0;
+/** What one read of a socket takes at the most. */
+const READ_BUFFER_BYTES = 65_536;
+
+interface Client {
+  readonly socket: Socket;
+  readonly writer: DirectWriter;
+}
 
 /** The sockets of the client port: bytes in, frames to the core; output of the core out, one write a turn for each. */
 export class ClientPort {
   private readonly server: Server;
-  private readonly sockets = new Map<ClientConnection, Socket>();
+  private readonly clients = new Map<ClientConnection, Client>();
+  /** Every socket is read into this one, and done with before the next is read. */
+  private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly perAddress = new Map<string, number>();
   private readonly throttled = new Set<Socket>();
   private readonly core: StandaloneCore;
@@ -49,21 +59,21 @@ export class ClientPort {
   }
 
   get connectionCount(): number {
-    return this.sockets.size;
+    return this.clients.size;
   }
 
   /** Sends what the core wrote for these connections, and closes those that it is done with. */
   flush(dirty: readonly ClientConnection[]): void {
     for (const connection of dirty) {
-      const socket = this.sockets.get(connection);
+      const client = this.clients.get(connection);
       const { output } = connection;
-      if (socket === undefined) {
+      if (client === undefined) {
         output.reset();
         continue;
       }
+      const { socket, writer } = client;
       if (output.offset > 0) {
-        // The socket may keep the buffer beyond this turn, so it gets bytes of its own.
-        socket.write(output.copy());
+        writer.write(output.view());
         output.reset();
         if (socket.writableLength > UNSENT_BYTES_MAX && !socket.isPaused()) {
           socket.pause();
@@ -80,7 +90,7 @@ export class ClientPort {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    for (const socket of this.sockets.values()) socket.destroy();
+    for (const { socket } of this.clients.values()) socket.destroy();
     await closed;
   }
 
@@ -94,7 +104,7 @@ export class ClientPort {
     }
     this.perAddress.set(address, sameAddress + 1);
     const connection = new ClientConnection(address, socket.remotePort ?? 0, performance.now());
-    this.sockets.set(connection, socket);
+    this.clients.set(connection, { socket, writer: new DirectWriter(socket) });
     this.core.connected(connection);
     const splitter = new FrameSplitter(maxBufferBytes);
     const sessionless = setTimeout(() => {
@@ -107,18 +117,21 @@ export class ClientPort {
       return false;
     };
     let sniffed = false;
+    let answered = false;
     let prefix: Buffer | undefined;
     const onData = (data: Buffer): void => {
+      if (answered) return;
       let chunk = data;
       if (!sniffed) {
         if (prefix !== undefined) chunk = Buffer.concat([prefix, chunk]);
         if (chunk.length < 4) {
-          prefix = chunk;
+          prefix = Buffer.from(chunk);
           return;
         }
         sniffed = true;
         prefix = undefined;
-        if (this.answerWord(socket, chunk)) return;
+        answered = this.answerWord(socket, chunk);
+        if (answered) return;
       }
       this.core.advance(performance.now(), Date.now());
       try {
@@ -134,12 +147,12 @@ export class ClientPort {
       }
       this.options.turnEnded();
     };
-    socket.on("data", onData);
+    readInto(socket, this.readBuffer, onData);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       clearTimeout(sessionless);
       this.throttled.delete(socket);
-      this.sockets.delete(connection);
+      this.clients.delete(connection);
       this.core.disconnected(connection);
       const left = (this.perAddress.get(address) ?? 1) - 1;
       if (left === 0) this.perAddress.delete(address);
@@ -155,9 +168,7 @@ export class ClientPort {
     }
     const answer = this.options.fourLetterWord(chunk.toString("latin1", 0, 4));
     if (answer === undefined) return false;
-    socket.removeAllListeners("data");
     socket.end(answer);
-    socket.resume();
     return true;
   }
 
