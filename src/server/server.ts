@@ -138,19 +138,23 @@ export async function startServer(
     onFatal,
   });
   const snapshots = new Snapshots(folders, configuration, () => randomBelow(random, 2 ** 31), log);
-  const append = new EndOfTurn(() => {
+  const flush = (): void => {
+    const dirty = core.takeDirty();
+    if (dirty.length > 0) clientPort.flush(dirty);
+  };
+  const endOfTurn = new EndOfTurn(() => {
+    // What needs no disk leaves before the log does, which may sync within this call.
+    flush();
+    if (!core.hasAppend) return;
     const { append: batch, appendZxid } = core.takeAppend();
     if (batch !== undefined) appender.append(batch, appendZxid);
     if (snapshots.due(core.transactionCount)) {
       appender.roll();
       void snapshots.take(store, sessions, () => core.appliedZxid);
     }
+    flush();
   });
-  const turnEnded = (): void => {
-    const dirty = core.takeDirty();
-    if (dirty.length > 0) clientPort.flush(dirty);
-    if (core.hasAppend) append.schedule();
-  };
+  const turnEnded = (): void => endOfTurn.schedule();
   let view: ServerView | undefined;
   const clientPort = new ClientPort(core, {
     port: configuration.clientPort,

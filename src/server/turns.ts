@@ -1,6 +1,7 @@
 /**
  * Runs something once at the end of the current turn of the event loop, after every socket that was ready has been read:
- * so all writes of a turn go to the log as one batch.
+ * so all writes of a turn go to the log as one batch, and all replies leave together: a client that waits for several
+ * is woken up once, and so is one that the first reply would have woken up before the second is written.
  */
 export class EndOfTurn {
   private scheduled = false;
@@ -8,11 +9,15 @@ export class EndOfTurn {
 
   constructor(work: () => void) {
     this.run = () => {
-      this.scheduled = false;
-      work();
+      try {
+        work();
+      } finally {
+        this.scheduled = false;
+      }
     };
   }
 
+  /** From within the work itself it does nothing: the work ends with what it caused. */
   schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
