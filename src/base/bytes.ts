@@ -2,6 +2,31 @@ import { COUNTER_MAX, EPOCH_MAX, type Zxid } from "./zxid.js";
 
 const WORD = 2 ** 32;
 
+/** `Buffer.writeInt32BE` without its checks of value and offset, for where the bounds are known; those take as long again. */
+export function putInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** A 64-bit integer that is exact as a number, from -2^53 to 2^53. */
+export function putSafeInt64(bytes: Uint8Array, at: number, value: number): void {
+  const high = Math.floor(value / WORD);
+  putInt32(bytes, at, high);
+  putInt32(bytes, at + 4, value - high * WORD);
+}
+
+/** `Buffer.readInt32BE` where the bounds are known. */
+export function getInt32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  );
+}
+
 /** The bytes at hand do not hold what was asked of them: too short, or a length that cannot be true. */
 export class MalformedBytesError extends Error {
   override readonly name = "MalformedBytesError";
@@ -59,18 +84,18 @@ export class ByteReader {
   }
 
   int32(): number {
-    return this.bytes.readInt32BE(this.skip(4));
+    return getInt32(this.bytes, this.skip(4));
   }
 
   int64(): bigint {
     const start = this.skip(8);
-    return (BigInt(this.bytes.readInt32BE(start)) << 32n) | BigInt(this.bytes.readUInt32BE(start + 4));
+    return (BigInt(getInt32(this.bytes, start)) << 32n) | BigInt(getInt32(this.bytes, start + 4) >>> 0);
   }
 
   /** A 64-bit value that must be exact as a number (a time, a zxid of this ensemble); -1 and the like are fine. */
   safeInt64(): number {
     const start = this.skip(8);
-    const value = this.bytes.readInt32BE(start) * WORD + this.bytes.readUInt32BE(start + 4);
+    const value = getInt32(this.bytes, start) * WORD + (getInt32(this.bytes, start + 4) >>> 0);
     if (!Number.isSafeInteger(value)) {
       throw new MalformedBytesError(
         `64-bit value 0x${this.bytes.toString("hex", start, start + 8)} at offset ${start} exceeds 53 bits`,
@@ -126,6 +151,33 @@ export class ByteReader {
   }
 }
 
+const SLAB_BYTES = 65_536;
+const SLAB_SHARE_BYTES_MAX = SLAB_BYTES / 8;
+
+/**
+ * Reads from bytes that will be overwritten: every buffer is a copy, in memory that is taken in large pieces, since a piece
+ * of its own takes longer to make than to fill.
+ */
+export class CopyingReader extends ByteReader {
+  private slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  private used = 0;
+
+  override buffer(): Buffer | null {
+    const length = this.length();
+    if (length === -1) return null;
+    const start = this.skip(length);
+    if (length > SLAB_SHARE_BYTES_MAX) return Buffer.from(this.bytes.subarray(start, start + length));
+    if (this.used + length > SLAB_BYTES) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.used = 0;
+    }
+    const at = this.used;
+    this.used = at + length;
+    this.bytes.copy(this.slab, at, start, start + length);
+    return this.slab.subarray(at, at + length);
+  }
+}
+
 /** Grows as it is written to; `reset` keeps the memory for the next message. Big-endian. */
 export class ByteWriter {
   bytes: Buffer;
@@ -174,7 +226,7 @@ export class ByteWriter {
 
   int32(value: number): void {
     const at = this.reserve(4);
-    this.bytes.writeInt32BE(value, at);
+    putInt32(this.bytes, at, value);
   }
 
   int64(value: bigint): void {
@@ -184,9 +236,7 @@ export class ByteWriter {
 
   safeInt64(value: number): void {
     const at = this.reserve(8);
-    const high = Math.floor(value / WORD);
-    this.bytes.writeInt32BE(high, at);
-    this.bytes.writeUInt32BE(value - high * WORD, at + 4);
+    putSafeInt64(this.bytes, at, value);
   }
 
   raw(bytes: Uint8Array): void {
@@ -224,7 +274,7 @@ export class ByteWriter {
         bytes[to++] = 0x80 | (unit & 0x3f);
       }
     }
-    bytes.writeInt32BE(to - at, at - 4);
+    putInt32(bytes, at - 4, to - at);
     this.offset = to;
   }
 }

@@ -49,6 +49,18 @@ export function crc32(bytes: Uint8Array, start = 0, end = bytes.length, crc = 0)
   return ~state >>> 0;
 }
 
+/** The CRC-32 of a string's UTF-8 where that is plain ASCII, without encoding it; undefined where it is not. */
+export function crc32OfAscii(text: string): number | undefined {
+  const tables = CRC_TABLES;
+  let state = -1;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x80) return undefined;
+    state = (tables[(state ^ unit) & 0xff] as number) ^ (state >>> 8);
+  }
+  return ~state >>> 0;
+}
+
 /** The largest prime below 2^16. */
 const ADLER_MODULUS = 65_521;
 /** So many bytes can be summed before the second sum exceeds 2^31 - 1 (zlib's 5552 is for unsigned 32 bits). */
@@ -60,6 +72,14 @@ export function adler32(bytes: Uint8Array, start = 0, end = bytes.length, adler 
   let high = adler >>> 16;
   for (let at = start; at < end; ) {
     const blockEnd = Math.min(at + ADLER_BLOCK_BYTES, end);
+    for (const fours = blockEnd - 3; at < fours; at += 4) {
+      const first = bytes[at] as number;
+      const second = first + (bytes[at + 1] as number);
+      const third = second + (bytes[at + 2] as number);
+      const fourth = third + (bytes[at + 3] as number);
+      high += 4 * low + first + second + third + fourth;
+      low += fourth;
+    }
     for (; at < blockEnd; at++) {
       low += bytes[at] as number;
       high += low;

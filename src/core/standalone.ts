@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.js";
-import { ByteReader, ByteWriter, MalformedBytesError } from "../base/bytes.js";
+import { ByteReader, ByteWriter, CopyingReader, MalformedBytesError } from "../base/bytes.js";
 import { RingBuffer } from "../base/ring.js";
 import type { Zxid } from "../base/zxid.js";
 import { ERROR } from "../jute/errors.js";
@@ -66,6 +66,9 @@ interface Proposal {
 
 const NONE: readonly ClientConnection[] = [];
 
+/** After so many writes of one client, each alone in flight, the next is expected to be like them. */
+const SOLE_WRITES_MIN = 16;
+
 const WRITE_OPS: ReadonlySet<number> = new Set([
   OP.create,
   OP.create2,
@@ -103,7 +106,12 @@ export class StandaloneCore {
   private readonly batch = new ByteWriter(65_536);
   private dirty: ClientConnection[] = [];
   private readonly request = new ByteReader(Buffer.alloc(0));
+  /** Of writes, whose data is kept until they are applied. */
+  private readonly write = new CopyingReader(Buffer.alloc(0));
   private nextSessionId: bigint;
+  /** Who proposed last, and how many times in a row with nothing else in flight. */
+  private lastProposer: ClientConnection | undefined;
+  private soleWrites = 0;
   private nowMs: number;
   private wallMs: number;
   /** The last zxid given to a transaction. */
@@ -203,6 +211,11 @@ export class StandaloneCore {
     this.propose(transaction, undefined, 0n, 0, OP.deleteContainer);
   }
 
+  /** One client writes, and waits for each write: until that is durable there is probably nothing else to do. */
+  get hasSoleWriter(): boolean {
+    return this.soleWrites >= SOLE_WRITES_MIN;
+  }
+
   get hasAppend(): boolean {
     return this.batch.offset > 0;
   }
@@ -274,7 +287,7 @@ export class StandaloneCore {
     if (session.closing) return true;
     this.sessions.touch(session, this.nowMs);
     if (WRITE_OPS.has(op)) {
-      this.acceptWrite(connection, xid, op, Buffer.from(bytes.subarray(start + 8, end)));
+      this.acceptWrite(connection, xid, op, bytes, start + 8, end);
     } else if (op === OP.sync) {
       this.acceptSync(connection, xid, Buffer.from(bytes.subarray(start + 8, end)));
     } else if (op === OP.closeSession) {
@@ -288,9 +301,17 @@ export class StandaloneCore {
     return true;
   }
 
-  private acceptWrite(connection: ClientConnection, xid: number, op: number, body: Buffer): void {
+  private acceptWrite(
+    connection: ClientConnection,
+    xid: number,
+    op: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
     const zxid = this.proposedZxid + 1;
-    const request = { sessionId: connection.sessionId, op, body: this.over(body, 0, body.length), ids: connection.ids };
+    const body = this.write.over(bytes, start, end);
+    const request = { sessionId: connection.sessionId, op, body, ids: connection.ids };
     const transaction = this.preparer.prepare(request, zxid, this.wallMs);
     connection.queue.push({ xid, op, body: undefined, receivedMs: this.nowMs });
     if (transaction === undefined) this.awaitTurn(connection, xid, op, ERROR.MARSHALLINGERROR);
@@ -340,6 +361,8 @@ export class StandaloneCore {
     const zxid = this.proposedZxid + 1;
     this.proposedZxid = zxid;
     this.transactionCount++;
+    this.soleWrites = connection === this.lastProposer && this.proposals.length === 0 ? this.soleWrites + 1 : 0;
+    this.lastProposer = connection;
     const high =
       connection?.session === undefined ? Number(BigInt.asIntN(32, sessionId >> 32n)) : connection.sessionHigh;
     const low = connection?.session === undefined ? Number(BigInt.asIntN(32, sessionId)) : connection.sessionLow;
@@ -523,7 +546,7 @@ export class StandaloneCore {
 
   private writeStatOfLast(output: ByteWriter): void {
     const at = output.reserve(STAT_BYTES);
-    this.store.copyStat(this.store.findPath(this.applier.lastPath), output.bytes, at);
+    this.store.copyStat(this.store.changedNode, output.bytes, at);
   }
 
   private beginReply(output: ByteWriter, xid: number): number {

@@ -147,7 +147,7 @@ export async function startServer(
     flush();
     if (!core.hasAppend) return;
     const { append: batch, appendZxid } = core.takeAppend();
-    if (batch !== undefined) appender.append(batch, appendZxid);
+    if (batch !== undefined) appender.append(batch, appendZxid, core.hasSoleWriter);
     if (snapshots.due(core.transactionCount)) {
       appender.roll();
       void snapshots.take(store, sessions, () => core.appliedZxid);

@@ -35,7 +35,7 @@ const log = openLogAppender({
 });
 
 function appendNext(): void {
-  log.append(framedEntries([next], Number(dataBytes)), next);
+  log.append(framedEntries([next], Number(dataBytes)), next, true);
   next++;
 }
 

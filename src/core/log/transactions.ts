@@ -15,7 +15,7 @@ import {
   zxid,
 } from "../../jute/codec.js";
 import { OP } from "../../jute/opcodes.js";
-import { Acl } from "../../jute/records.js";
+import { Acl, SetDataRequest } from "../../jute/records.js";
 
 // The records of the transaction log, which are also the payload of a proposal (upstream: zookeeper.jute, module
 // org.apache.zookeeper.txn; SerializeUtils for what may be missing in files of old releases).
@@ -80,7 +80,7 @@ const CreateContainerTxn = record({ path: ustring, data: buffer, acl, parentCVer
 const CreateTTLTxn = record({ path: ustring, data: buffer, acl, parentCVersion: int, ttl: long });
 const DeleteTxn = record({ path: ustring });
 /** `version` is the one the node has afterwards. */
-const SetDataTxn = record({ path: ustring, data: buffer, version: int });
+const SetDataTxn = SetDataRequest;
 /** `version` is the ACL version the node has afterwards. */
 const SetACLTxn = record({ path: ustring, acl, version: int });
 const CheckVersionTxn = record({ path: ustring, version: int });

@@ -46,8 +46,6 @@ export class Applier {
   private readonly sessions: SessionTable;
   private readonly listener: ChangeListener;
   private readonly changes: OutstandingChanges | undefined;
-  /** The path of the znode that the last transaction wrote. */
-  lastPath = "";
   /** The results of the last multi. */
   lastParts: readonly PartResult[] = [];
 
@@ -84,16 +82,17 @@ export class Applier {
         assert(false, "reconfig transactions are refused before they are applied");
         return ERROR.SYSTEMERROR;
       default:
-        return this.applyPart(transaction, context);
+        return this.applyPart(transaction, context, true);
     }
   }
 
-  private applyPart(part: MultiPart, { zxid, timeMs, sessionId }: TransactionContext): number {
+  /** `alone`: no other part of the same transaction may change the znode too. */
+  private applyPart(part: MultiPart, { zxid, timeMs, sessionId }: TransactionContext, alone: boolean): number {
     switch (part.type) {
       case OP.setData: {
-        const outcome = this.store.setData(part.path, part.data, part.version, zxid, timeMs);
+        const known = alone ? this.changes?.madeBy(zxid, part.path) : undefined;
+        const outcome = this.store.setData(part.path, part.data, part.version, zxid, timeMs, known);
         this.changes?.settle(part.path, zxid);
-        this.lastPath = part.path;
         if (outcome === "applied") this.listener.dataChanged(part.path, zxid);
         return CODE_OF[outcome];
       }
@@ -130,7 +129,6 @@ export class Applier {
     const outcome = this.store.create({ path, data, aclId, ephemeralOwner, zxid, timeMs, parentCversion });
     this.changes?.settle(path, zxid);
     this.changes?.settle(parentPath(path), zxid);
-    this.lastPath = path;
     if (outcome === "applied") this.listener.created(path, zxid);
     return CODE_OF[outcome];
   }
@@ -153,7 +151,6 @@ export class Applier {
   ): number {
     const outcome = this.store.setAcl(path, this.store.acls.acquire(acl), version);
     this.changes?.settle(path, zxid);
-    this.lastPath = path;
     return CODE_OF[outcome];
   }
 
@@ -172,7 +169,7 @@ export class Applier {
     this.lastParts = parts.map((part) => {
       if (failed)
         return { type: OP.error, err: part.type === OP.error ? part.err : ERROR.OK, path: "", stat: undefined };
-      const err = this.applyPart(part, context);
+      const err = this.applyPart(part, context, false);
       const path = "path" in part ? part.path : "";
       return { type: part.type, err, path, stat: this.statFor(part.type) };
     });
@@ -181,7 +178,7 @@ export class Applier {
   private statFor(type: number): Buffer | undefined {
     if (type === OP.delete || type === OP.check || type === OP.create) return undefined;
     const stat = Buffer.allocUnsafe(STAT_BYTES);
-    this.store.copyStat(this.store.findPath(this.lastPath), stat, 0);
+    this.store.copyStat(this.store.changedNode, stat, 0);
     return stat;
   }
 }

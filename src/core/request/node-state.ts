@@ -1,8 +1,9 @@
 import type { Zxid } from "../../base/zxid.js";
 import type { Acl } from "../../jute/records.js";
+import type { NodeFields } from "../tree/reader.js";
 
 /** A znode as it will stand once every transaction that was proposed so far is applied. */
-export class NodeState {
+export class NodeState implements NodeFields {
   readonly path: string;
   /** The transaction that made this state; 0 where it was read from the tree. */
   zxid: Zxid = 0;
@@ -13,7 +14,6 @@ export class NodeState {
   ctimeMs = 0;
   mtimeMs = 0;
   version = 0;
-  /** As stored, which counts creates only (upstream: StatPersisted.cversion). */
   cversion = 0;
   aversion = 0;
   ephemeralOwner = 0n;
@@ -22,7 +22,6 @@ export class NodeState {
   aclId = -1;
   /** The list itself, where a transaction in flight sets it and no id stands for it yet. */
   acl: readonly Acl[] | undefined;
-  dataLength = -1;
   /** CRC-32 over path and data, from which the digest goes on over the stat. */
   contentCrc = 0;
   /** What the node counts in the digest of the tree. */
@@ -32,8 +31,12 @@ export class NodeState {
     this.path = path;
   }
 
-  /** A copy to be changed by the transaction `zxid`. */
+  /** To be changed by the transaction `zxid`: a copy, or this itself where it was only read from the tree. */
   changedBy(zxid: Zxid): NodeState {
+    if (this.zxid === 0) {
+      this.zxid = zxid;
+      return this;
+    }
     const copy = new NodeState(this.path);
     copy.zxid = zxid;
     copy.exists = this.exists;
@@ -49,7 +52,6 @@ export class NodeState {
     copy.childCount = this.childCount;
     copy.aclId = this.aclId;
     copy.acl = this.acl;
-    copy.dataLength = this.dataLength;
     copy.contentCrc = this.contentCrc;
     copy.digest = this.digest;
     return copy;

@@ -47,20 +47,7 @@ export class OutstandingChanges {
     const node = store.findPath(path);
     if (node === 0) return undefined;
     const state = new NodeState(path);
-    state.czxid = store.czxid(node);
-    state.mzxid = store.mzxid(node);
-    state.pzxid = store.pzxid(node);
-    state.ctimeMs = store.ctimeMs(node);
-    state.mtimeMs = store.mtimeMs(node);
-    state.version = store.version(node);
-    state.cversion = store.persistedCversion(node);
-    state.aversion = store.aversion(node);
-    state.ephemeralOwner = store.ephemeralOwner(node);
-    state.childCount = store.numChildren(node);
-    state.aclId = store.aclId(node);
-    state.dataLength = store.dataLength(node);
-    state.contentCrc = store.contentCrc(node);
-    state.digest = store.digest(node);
+    store.readFields(node, state);
     return state;
   }
 
@@ -98,6 +85,12 @@ export class OutstandingChanges {
       if (before === undefined) this.changes.delete(path);
       else this.changes.set(path, before);
     }
+  }
+
+  /** What `zxid` makes of the znode, where no later transaction in flight changes it again. */
+  madeBy(zxid: Zxid, path: string): NodeState | undefined {
+    const change = this.changes.get(path);
+    return change?.zxid === zxid ? change : undefined;
   }
 
   /** The transaction `zxid` has been applied to the store; what it was the last to change is read from there again. */

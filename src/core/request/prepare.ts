@@ -77,8 +77,8 @@ export class Preparer {
   }
 
   /**
-   * `data` in the result is a view of the request's bytes. Undefined where the request cannot be decoded: it takes no
-   * zxid and is answered with MARSHALLINGERROR.
+   * `data` in the result is what the request's reader gave, so that must outlive the transaction. Undefined where the
+   * request cannot be decoded: it takes no zxid and is answered with MARSHALLINGERROR.
    */
   prepare(request: WriteRequest, zxid: Zxid, timeMs: number): Transaction | undefined {
     try {
@@ -142,7 +142,7 @@ export class Preparer {
     after.version = (before.version + 1) | 0;
     after.mzxid = zxid;
     after.mtimeMs = timeMs;
-    setContent(after, data);
+    after.contentCrc = contentCrc(path, data);
     this.changes.put(after, before.digest);
     return { type: OP.setData, path, data, version: after.version };
   }
@@ -183,7 +183,7 @@ export class Preparer {
     node.ctimeMs = node.mtimeMs = timeMs;
     node.ephemeralOwner = owner;
     node.acl = acl;
-    setContent(node, data);
+    node.contentCrc = contentCrc(path, data);
     this.changes.put(node, 0);
     const parentCVersion = grown.cversion;
     if (op === OP.createContainer) return { type: op, path, data, acl, parentCVersion };
@@ -369,9 +369,4 @@ function decodeMulti(body: ByteReader): ReturnType<typeof MultiWriteRequest.read
     if (request.acl === null) throw new MalformedBytesError("a create in a multi without an ACL list");
   }
   return operations;
-}
-
-function setContent(state: NodeState, data: Uint8Array | null): void {
-  state.dataLength = data === null ? -1 : data.length;
-  state.contentCrc = contentCrc(state.path, data);
 }

@@ -34,6 +34,24 @@ import { type OwnerKind, ownerKind } from "./owner.js";
  */
 export type NodeRef = number;
 
+/** What `readFields` fills in: everything about a node but its path, its data and its children's names. */
+export interface NodeFields {
+  czxid: Zxid;
+  mzxid: Zxid;
+  pzxid: Zxid;
+  ctimeMs: number;
+  mtimeMs: number;
+  version: number;
+  /** As stored, which counts creates only (upstream: StatPersisted.cversion). */
+  cversion: number;
+  aversion: number;
+  ephemeralOwner: bigint;
+  childCount: number;
+  aclId: number;
+  contentCrc: number;
+  digest: number;
+}
+
 /** A node as a snapshot holds it. */
 export interface PersistedNode {
   /** Empty for the root. */
@@ -417,6 +435,26 @@ export class ZnodeReader {
   /** The CRC-32 of path and data, from which the digest goes on over the Stat; 0 below /zookeeper/. */
   contentCrc(node: NodeRef): number {
     return this.field(node, RECORD.digestPrefix) >>> 0;
+  }
+
+  /** All fields at once, which takes a third of the time that one by one takes: the record is checked and measured once. */
+  readFields(node: NodeRef, into: NodeFields): void {
+    const stat = this.statAt(node);
+    const word = node * WORDS_PER_UNIT;
+    const { view, words } = this;
+    into.czxid = this.int64(stat + STAT.czxid);
+    into.mzxid = this.int64(stat + STAT.mzxid);
+    into.pzxid = this.int64(stat + STAT.pzxid);
+    into.ctimeMs = this.int64(stat + STAT.ctime);
+    into.mtimeMs = this.int64(stat + STAT.mtime);
+    into.version = view.getInt32(stat + STAT.version);
+    into.aversion = view.getInt32(stat + STAT.aversion);
+    into.childCount = view.getInt32(stat + STAT.numChildren);
+    into.cversion = words[word + RECORD.persistedCversion] as number;
+    into.ephemeralOwner = this.ephemeralOwner(node);
+    into.aclId = words[word + RECORD.aclId] as number;
+    into.contentCrc = (words[word + RECORD.digestPrefix] as number) >>> 0;
+    into.digest = (words[word + RECORD.digest] as number) >>> 0;
   }
 
   statPersisted(node: NodeRef): StatPersisted {

@@ -71,6 +71,12 @@ export interface CreateChange {
   readonly parentCversion: number;
 }
 
+/** What the record of a change will say of its own contents. */
+export interface KnownDigests {
+  readonly contentCrc: number;
+  readonly digest: number;
+}
+
 /**
  * What came of a change. Anything but "applied" is a bug while serving, since requests are validated, and tolerated
  * while recovering: a fuzzy snapshot may hold the effect of transactions that are applied again.
@@ -81,6 +87,8 @@ const WORD = 2 ** 32;
 const SLASH = 0x2f;
 const SYSTEM_PREFIX = Buffer.from("/zookeeper/");
 const EMPTY = new Uint8Array(0);
+/** Up to about this length a loop is faster than a copy by the engine. */
+const LOOP_COPY_BYTES_MAX = 64;
 /** Between two looks at what readers have given up. */
 const CHANGES_PER_RECLAIM = 16;
 const RECLAIM_COUNT_MIN = 256;
@@ -117,6 +125,8 @@ export class ZnodeStore extends ZnodeReader {
   private ephemerals = 0;
   private readonly reapable = new Set<string>();
   private dataBytesSum = 0;
+  /** The node that the last create, setData or setAcl wrote, until the next change. */
+  changedNode: NodeRef = 0;
   private digestHighWord = 0;
   private digestLowWord = 0;
   private readonly digestTailBytes = Buffer.alloc(DIGEST_TAIL_BYTES);
@@ -255,7 +265,7 @@ export class ZnodeStore extends ZnodeReader {
       ephemeralOwner,
       pzxid: zxid,
     };
-    const record = this.writeRecord(this.encoded, 0, length, change.data, aclId, stat);
+    const record = this.writeRecord(this.encoded, length, change.data, aclId, stat);
     const parentRecord = this.copyOf(parent);
     this.attach(record, hash, parent);
     if (newer) this.setParentFields(parentRecord, parentCversion, zxid, this.numChildren(parent) + 1);
@@ -268,6 +278,7 @@ export class ZnodeStore extends ZnodeReader {
       );
     this.publish(parentHash, parent, parentRecord);
     this.dataBytesSum += path.length + (change.data === null ? 0 : change.data.length);
+    this.changedNode = record;
     return "applied";
   }
 
@@ -307,19 +318,38 @@ export class ZnodeStore extends ZnodeReader {
     return "applied";
   }
 
-  /** `version` is the new one. */
-  setData(path: string, data: Uint8Array | null, version: number, zxid: Zxid, timeMs: number): ApplyOutcome {
+  /** `version` is the new one. `known` are digests that whoever decided on the change has computed already. */
+  setData(
+    path: string,
+    data: Uint8Array | null,
+    version: number,
+    zxid: Zxid,
+    timeMs: number,
+    known?: KnownDigests,
+  ): ApplyOutcome {
     this.beginChange();
     const length = this.encodeNode(path);
     const hash = this.hashOf(0, length);
     const node = this.lookUp(hash, this.encoded, 0, length);
     if (node === 0) return "noNode";
-    const stat = { ...this.statPersisted(node), version, mzxid: zxid, mtime: timeMs };
-    const record = this.writeRecord(this.encoded, 0, length, data, this.aclId(node), stat);
-    this.setNumChildren(record, this.numChildren(node));
+    const record = this.copyWithData(node, data);
+    const stat = this.statAt(record);
+    this.view.setInt32(stat + STAT.version, version);
+    this.setInt64(stat + STAT.mzxid, zxid);
+    this.setInt64(stat + STAT.mtime, timeMs);
+    const word = record * WORDS_PER_UNIT;
+    // 0 is also what the service's own nodes have, so it says nothing.
+    if (known !== undefined && known.digest !== 0) {
+      this.words[word + RECORD.digestPrefix] = known.contentCrc;
+      this.words[word + RECORD.digest] = known.digest;
+    } else {
+      this.words[word + RECORD.digestPrefix] = contentCrcOf(this.encoded, length, data);
+      this.updateDigest(record);
+    }
     this.dataBytesSum += this.dataLength(record) - this.dataLength(node);
     this.retireExtent(node);
     this.publish(hash, node, record);
+    this.changedNode = record;
     return "applied";
   }
 
@@ -338,6 +368,7 @@ export class ZnodeStore extends ZnodeReader {
     this.view.setInt32(this.statAt(record) + STAT.aversion, aversion);
     this.updateDigest(record);
     this.publish(hash, node, record);
+    this.changedNode = record;
     return "applied";
   }
 
@@ -351,14 +382,14 @@ export class ZnodeStore extends ZnodeReader {
     const hash = this.hashOf(0, length);
     if (this.lookUp(hash, this.encoded, 0, length) !== 0) return false;
     if (length === 0) {
-      this.attach(this.writeRecord(EMPTY, 0, 0, data, aclId, stat), hash, 0);
+      this.attach(this.writeRecord(EMPTY, 0, data, aclId, stat), hash, 0);
     } else {
       const parentLength = this.encoded.lastIndexOf(SLASH, length - 1);
       if (parentLength < 0) return false;
       const parentHash = this.hashOf(0, parentLength);
       const parent = this.lookUp(parentHash, this.encoded, 0, parentLength);
       if (parent === 0) return false;
-      const record = this.writeRecord(this.encoded, 0, length, data, aclId, stat);
+      const record = this.writeRecord(this.encoded, length, data, aclId, stat);
       const parentRecord = this.copyOf(parent);
       this.attach(record, hash, parent);
       const numChildren = this.numChildren(parent) + 1;
@@ -460,13 +491,11 @@ export class ZnodeStore extends ZnodeReader {
   /** A new record, not yet published, of a node without children. */
   private writeRecord(
     path: Uint8Array,
-    pathStart: number,
-    pathEnd: number,
+    pathBytes: number,
     data: Uint8Array | null,
     aclId: number,
     stat: StatPersisted,
   ): NodeRef {
-    const pathBytes = pathEnd - pathStart;
     const dataBytes = data === null ? 0 : data.length;
     if (!ZnodeStore.fits(pathBytes, dataBytes)) {
       throw new AssertionError(`a path of ${pathBytes} and data of ${dataBytes} bytes were accepted`);
@@ -479,15 +508,11 @@ export class ZnodeStore extends ZnodeReader {
     const pathAt = record * BYTES_PER_UNIT + RECORD_BYTES;
     const replyAt = record * BYTES_PER_UNIT + replyOffset(pathBytes);
     const statAt = replyAt + LENGTH_BYTES + inlineBytes;
-    for (let index = 0; index < pathBytes; index++) bytes[pathAt + index] = path[pathStart + index] as number;
+    for (let index = 0; index < pathBytes; index++) bytes[pathAt + index] = path[index] as number;
     view.setInt32(replyAt, data === null ? -1 : dataBytes);
     if (data !== null && inlineBytes > 0) bytes.set(data, replyAt + LENGTH_BYTES);
 
-    let prefix = 0;
-    if (!isBelowSystem(path, pathStart, pathBytes)) {
-      prefix = crc32(path, pathStart, pathEnd);
-      if (data !== null) prefix = crc32(data, 0, dataBytes, prefix);
-    }
+    const prefix = contentCrcOf(path, pathBytes, data);
     const high = stat.ephemeralOwner === 0n ? 0 : Number(BigInt.asIntN(32, stat.ephemeralOwner >> 32n));
     const low = stat.ephemeralOwner === 0n ? 0 : Number(BigInt.asIntN(32, stat.ephemeralOwner));
     words[word + RECORD.pathBytes] = pathBytes;
@@ -528,6 +553,41 @@ export class ZnodeStore extends ZnodeReader {
       this.bytes.set(part, chunk * BYTES_PER_UNIT);
     }
     return extent;
+  }
+
+  /** A copy of a record with other data, to be changed and published; its digests are not set. */
+  private copyWithData(node: NodeRef, data: Uint8Array | null): NodeRef {
+    const { words, bytes, view } = this;
+    const dataBytes = data === null ? 0 : data.length;
+    const pathBytes = words[node * WORDS_PER_UNIT + RECORD.pathBytes] as number;
+    assert(ZnodeStore.fits(pathBytes, dataBytes), "what does not fit is refused before");
+    const inlineBytes = dataBytes <= INLINE_DATA_BYTES_MAX ? dataBytes : 0;
+    const record = this.allocate(recordBytes(pathBytes, inlineBytes));
+    const extent = data === null || inlineBytes === dataBytes ? 0 : this.writeExtent(data);
+    const word = record * WORDS_PER_UNIT;
+    const replyBytes = replyOffset(pathBytes);
+    const nodeWord = node * WORDS_PER_UNIT;
+    for (let index = 0; index < replyBytes / BYTES_PER_WORD; index++) {
+      words[word + index] = words[nodeWord + index] as number;
+    }
+    words[word + RECORD.dataBytes] = data === null ? -1 : dataBytes;
+    words[word + RECORD.extent] = extent;
+    const replyAt = record * BYTES_PER_UNIT + replyBytes;
+    view.setInt32(replyAt, data === null ? -1 : dataBytes);
+    if (inlineBytes > LOOP_COPY_BYTES_MAX) bytes.set(data as Uint8Array, replyAt + LENGTH_BYTES);
+    else
+      for (let index = 0; index < inlineBytes; index++) bytes[replyAt + LENGTH_BYTES + index] = data![index] as number;
+    const from = this.statAt(node);
+    const to = replyAt + LENGTH_BYTES + inlineBytes;
+    if (((from | to) & (BYTES_PER_WORD - 1)) === 0) {
+      for (let index = 0; index < STAT_BYTES / BYTES_PER_WORD; index++) {
+        words[to / BYTES_PER_WORD + index] = words[from / BYTES_PER_WORD + index] as number;
+      }
+    } else {
+      for (let index = 0; index < STAT_BYTES; index++) bytes[to + index] = bytes[from + index] as number;
+    }
+    view.setInt32(to + STAT.dataLength, dataBytes);
+    return record;
   }
 
   /** A copy of a record, to be changed and published; it shares the extent. */
@@ -707,6 +767,13 @@ function isBelowSystem(bytes: Uint8Array, start: number, pathBytes: number): boo
     if (bytes[start + index] !== SYSTEM_PREFIX[index]) return false;
   }
   return true;
+}
+
+/** What the digest of a node begins with: path and data; 0 below /zookeeper/, where nothing counts. */
+function contentCrcOf(path: Uint8Array, pathBytes: number, data: Uint8Array | null): number {
+  if (isBelowSystem(path, 0, pathBytes)) return 0;
+  const crc = crc32(path, 0, pathBytes);
+  return data === null ? crc : crc32(data, 0, data.length, crc);
 }
 
 function formatArena(options: StoreOptions): SharedArrayBuffer {
