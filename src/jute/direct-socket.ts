@@ -25,8 +25,8 @@ export class DirectWriter {
     this.socket = socket;
   }
 
-  /** The caller may use `bytes` again when this returns. */
-  write(bytes: Buffer): void {
+  /** Writes the first `length` bytes; the caller may use `bytes` again when this returns. */
+  write(bytes: Buffer, length = bytes.length): void {
     const { socket } = this;
     if (!socket.writable) return;
     let written = 0;
@@ -34,13 +34,13 @@ export class DirectWriter {
     const fd = handleOf(socket)?.fd;
     if (fd !== undefined && fd >= 0 && socket.writableLength === 0) {
       try {
-        written = writeSync(fd, bytes, 0, bytes.length);
+        written = writeSync(fd, bytes, 0, length);
       } catch {
         // EAGAIN, or a connection that broke: the stream waits, or finds the same error in its own turn.
       }
-      if (written === bytes.length) return;
+      if (written === length) return;
     }
-    socket.write(Buffer.from(bytes.subarray(written)));
+    socket.write(Buffer.from(bytes.subarray(written, length)));
   }
 }
 
@@ -60,19 +60,19 @@ function onReadSymbols(): { readonly buffer: symbol; readonly callback: symbol }
 }
 
 /**
- * Gives everything the socket receives to `onRead`, which must be done with the bytes when it returns. Where Node's
+ * Gives everything the socket receives to `onRead`, which must be done with the first `length` bytes when it returns. Where Node's
  * sockets are as expected they are read into `buffer`, which any number of sockets may share: an accepted socket cannot
  * be given the documented `onread` option of one that connects, though its class carries it out. Otherwise the stream
  * delivers. Returns whether `buffer` is used.
  */
-export function readInto(socket: Socket, buffer: Buffer, onRead: (bytes: Buffer) => void): boolean {
+export function readInto(socket: Socket, buffer: Buffer, onRead: (bytes: Buffer, length: number) => void): boolean {
   const handle = handleOf(socket);
   if (USER_BUFFER === undefined || handle?.useUserBuffer === undefined) {
-    socket.on("data", onRead);
+    socket.on("data", (bytes) => onRead(bytes, bytes.length));
     return false;
   }
   const callback: OnRead = (count) => {
-    onRead(buffer.subarray(0, count));
+    onRead(buffer, count);
     return true;
   };
   Object.assign(socket, { [USER_BUFFER.buffer]: buffer, [USER_BUFFER.callback]: callback });

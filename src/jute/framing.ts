@@ -1,5 +1,5 @@
 import type { ByteWriter } from "../base/bytes.js";
-import { MalformedBytesError } from "../base/bytes.js";
+import { getInt32, MalformedBytesError, putInt32 } from "../base/bytes.js";
 
 /** Opens a frame: leaves room for its length and returns where the frame begins, for `endFrame`. */
 export function beginFrame(writer: ByteWriter): number {
@@ -7,7 +7,7 @@ export function beginFrame(writer: ByteWriter): number {
 }
 
 export function endFrame(writer: ByteWriter, start: number): void {
-  writer.bytes.writeInt32BE(writer.offset - start - 4, start);
+  putInt32(writer.bytes, start, writer.offset - start - 4);
 }
 
 /** A larger assembly buffer is given back once it is empty, so that one large value does not pin memory for good. */
@@ -70,23 +70,23 @@ export class FrameSplitter {
   }
 
   /**
-   * Calls `onFrame` with each whole body in `chunk`, which is valid during that call only; `onFrame` returns false to
+   * Calls `onFrame` with each whole body in the first `length` bytes of `chunk`, which is valid during that call only; `onFrame` returns false to
    * stop, and the rest of the chunk is dropped. Throws `MalformedBytesError` on a length below 0 or above the limit.
    */
-  push(chunk: Buffer, onFrame: (bytes: Buffer, start: number, end: number) => boolean): void {
+  push(chunk: Buffer, onFrame: (bytes: Buffer, start: number, end: number) => boolean, length = chunk.length): void {
     let bytes = chunk;
     let offset = 0;
-    let end = chunk.length;
+    let end = length;
     if (this.partial.count > 0) {
-      bytes = this.partial.append(chunk);
+      bytes = this.partial.append(length === chunk.length ? chunk : chunk.subarray(0, length));
       end = this.partial.count;
     }
     while (end - offset >= 4) {
-      const length = bytes.readInt32BE(offset);
-      if (length < 0 || length > this.bodyBytesMax) {
-        throw new MalformedBytesError(`Unreasonable length = ${length} of a frame, at most ${this.bodyBytesMax}`);
+      const bodyBytes = getInt32(bytes, offset);
+      if (bodyBytes < 0 || bodyBytes > this.bodyBytesMax) {
+        throw new MalformedBytesError(`Unreasonable length = ${bodyBytes} of a frame, at most ${this.bodyBytesMax}`);
       }
-      const bodyEnd = offset + 4 + length;
+      const bodyEnd = offset + 4 + bodyBytes;
       if (bodyEnd > end) break;
       if (!onFrame(bytes, offset + 4, bodyEnd)) {
         this.partial.count = 0;

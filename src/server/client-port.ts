@@ -17,8 +17,8 @@ export interface ClientPortOptions {
   readonly outstandingMax: number;
   /** The answer to a four-letter word; undefined where the four bytes are none. */
   fourLetterWord(word: string): string | undefined;
-  /** Called at the end of a turn in which the core was given something. */
-  turnEnded(): void;
+  /** Called before the core is given something: brings its clock up to date, and sees to the end of the turn. */
+  enterTurn(): void;
 }
 
 /** Sockets without a session are closed after this long (upstream: zookeeper.nio.sessionlessCnxnTimeout). */
@@ -29,6 +29,7 @@ const UNSENT_BYTES_MAX = 1 << 20;
 const TELNET_INTERRUPT = 0xfff4fffd | 0;
 /** What one read of a socket takes at the most. */
 const READ_BUFFER_BYTES = 65_536;
+const EMPTY = Buffer.alloc(0);
 
 interface Client {
   readonly socket: Socket;
@@ -73,7 +74,7 @@ export class ClientPort {
       }
       const { socket, writer } = client;
       if (output.offset > 0) {
-        writer.write(output.view());
+        writer.write(output.bytes, output.offset);
         output.reset();
         if (socket.writableLength > UNSENT_BYTES_MAX && !socket.isPaused()) {
           socket.pause();
@@ -119,13 +120,15 @@ export class ClientPort {
     let sniffed = false;
     let answered = false;
     let prefix: Buffer | undefined;
-    const onData = (data: Buffer): void => {
+    const onData = (data: Buffer, length: number): void => {
       if (answered) return;
       let chunk = data;
+      let chunkBytes = length;
       if (!sniffed) {
-        if (prefix !== undefined) chunk = Buffer.concat([prefix, chunk]);
-        if (chunk.length < 4) {
-          prefix = Buffer.from(chunk);
+        chunk = Buffer.concat([prefix ?? EMPTY, data.subarray(0, length)]);
+        chunkBytes = chunk.length;
+        if (chunkBytes < 4) {
+          prefix = chunk;
           return;
         }
         sniffed = true;
@@ -133,9 +136,9 @@ export class ClientPort {
         answered = this.answerWord(socket, chunk);
         if (answered) return;
       }
-      this.core.advance(performance.now(), Date.now());
+      this.options.enterTurn();
       try {
-        splitter.push(chunk, onFrame);
+        splitter.push(chunk, onFrame, chunkBytes);
       } catch (error) {
         // Upstream closes without a reply as well: after a false length nothing on this connection can be trusted.
         if (!(error instanceof MalformedBytesError)) throw error;
@@ -145,7 +148,6 @@ export class ClientPort {
         socket.pause();
         this.throttled.add(socket);
       }
-      this.options.turnEnded();
     };
     readInto(socket, this.readBuffer, onData);
     socket.on("error", () => socket.destroy());

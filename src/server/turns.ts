@@ -17,10 +17,14 @@ export class EndOfTurn {
     };
   }
 
-  /** From within the work itself it does nothing: the work ends with what it caused. */
-  schedule(): void {
-    if (this.scheduled) return;
+  /**
+   * Returns whether this was the first call of the turn. From within the work itself it does nothing: the work ends with
+   * what it caused.
+   */
+  schedule(): boolean {
+    if (this.scheduled) return false;
     this.scheduled = true;
     setImmediate(this.run);
+    return true;
   }
 }

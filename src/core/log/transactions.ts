@@ -157,7 +157,8 @@ export function readTransaction(reader: ByteReader, type: number): Transaction {
 }
 
 export function writeTransaction(writer: ByteWriter, transaction: Transaction): void {
-  writeTagged(TRANSACTIONS, writer, transaction);
+  if (transaction.type === OP.setData) SetDataTxn.write(writer, transaction);
+  else writeTagged(TRANSACTIONS, writer, transaction);
 }
 
 export interface LogRecord {

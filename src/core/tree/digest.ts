@@ -38,7 +38,7 @@ export function nodeDigest(node: DigestFields): number {
   putInt32(stat, 40, node.version);
   putInt32(stat, 44, node.cversion);
   putInt32(stat, 48, node.aversion);
-  if (node.ephemeralOwner === 0n) stat.fill(0, 52, 60);
+  if (node.ephemeralOwner === 0n) putSafeInt64(stat, 52, 0);
   else stat.writeBigInt64BE(node.ephemeralOwner, 52);
   return crc32(stat, 0, DIGEST_STAT_BYTES, node.contentCrc);
 }

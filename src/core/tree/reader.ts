@@ -94,9 +94,6 @@ export class ZnodeReader {
   private readonly epochWord: number;
   /** True while this reader may hold references; always for the writer. */
   private entered: boolean;
-  /** Replies mostly go to one output buffer; a view of the last one is kept, since making one takes as long as a copy. */
-  private lastTarget: Buffer | undefined;
-  private targetView: DataView = new DataView(new ArrayBuffer(0));
   private scratch = Buffer.allocUnsafeSlow(1_024);
 
   /**
@@ -297,17 +294,16 @@ export class ZnodeReader {
       target.set(new Uint8Array(this.shared, source, length), at);
       return;
     }
-    if (target !== this.lastTarget) {
-      this.lastTarget = target;
-      this.targetView = new DataView(target.buffer, target.byteOffset, target.length);
-    }
-    const view = this.targetView;
     const { words, bytes } = this;
     const word = source >>> 2;
     const wordsEnd = word + (length >>> 2);
     let to = at;
     for (let index = word; index < wordsEnd; index++, to += BYTES_PER_WORD) {
-      view.setInt32(to, words[index] as number, true);
+      const value = words[index] as number;
+      target[to] = value;
+      target[to + 1] = value >>> 8;
+      target[to + 2] = value >>> 16;
+      target[to + 3] = value >>> 24;
     }
     for (let from = wordsEnd * BYTES_PER_WORD; from < source + length; from++, to++) target[to] = bytes[from] as number;
   }

@@ -118,8 +118,9 @@ export class ZnodeStore extends ZnodeReader {
   /** Counts changes of children in the whole tree; its low word is never 0, which means "not dead". */
   private sequence = 0;
   private changes = 0;
-  /** What the change at hand has allocated and not yet published. */
+  /** What the change at hand has allocated and not yet published: the first so many; the array itself never shrinks. */
   private readonly allocated: Reference[] = [];
+  private allocatedCount = 0;
   /** The first link of each session's ephemerals. */
   private readonly ephemeralHeads = new Map<bigint, Reference>();
   private ephemerals = 0;
@@ -441,7 +442,7 @@ export class ZnodeStore extends ZnodeReader {
       // biome-ignore lint/plugin: bounded, and only where the arena is full of blocks that readers still hold.
       if (block === 0 && waits > 1) Atomics.wait(this.words, HEADER.magic, MAGIC, 1);
     }
-    this.allocated.push(block);
+    this.allocated[this.allocatedCount++] = block;
     return block;
   }
 
@@ -451,13 +452,12 @@ export class ZnodeStore extends ZnodeReader {
       if (entry !== 0) return entry;
       // The table does not wait for readers; this does, or fails.
       this.allocate(BUCKET_BYTES);
-      this.allocator.free(this.allocated.pop() as Reference);
+      this.allocator.free(this.allocated[--this.allocatedCount] as Reference);
     }
   }
 
   private fail(): never {
-    for (const block of this.allocated) this.allocator.free(block);
-    this.allocated.length = 0;
+    while (this.allocatedCount > 0) this.allocator.free(this.allocated[--this.allocatedCount] as Reference);
     throw new ArenaFullError(this.bytes.length);
   }
 
@@ -670,7 +670,7 @@ export class ZnodeStore extends ZnodeReader {
     this.epochs.retire(node, RETIRED.block);
     this.subtractDigest(node);
     this.addDigest(record);
-    this.allocated.length = 0;
+    this.allocatedCount = 0;
   }
 
   private nextSequence(): number {
@@ -687,7 +687,7 @@ export class ZnodeStore extends ZnodeReader {
     const words = this.words;
     const link = this.allocate(LINK_BYTES);
     const entry = this.roomFor(hash);
-    this.allocated.length = 0;
+    this.allocatedCount = 0;
     const word = link * WORDS_PER_UNIT;
     words.fill(0, word, word + LINK_WORDS);
     words[word + LINK.record] = record;
