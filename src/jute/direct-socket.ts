@@ -16,31 +16,34 @@ function handleOf(socket: Socket): TcpHandle | null | undefined {
 /**
  * Writes to a TCP socket at once, past the stream's queue: at one request a round trip that queue costs more processor
  * time than the system call (the throughput of a server that only echoes rose by two fifths at 60 x 1). Bytes that the
- * kernel does not take now go through the stream, in order, and so does every error.
+ * kernel does not take now go through the stream, in order, and so does every error. For a socket that is connected, until
+ * its `end`.
  */
 export class DirectWriter {
   private readonly socket: Socket;
+  private readonly handle: TcpHandle | null | undefined;
+  private readonly fd: number;
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.handle = handleOf(socket);
+    this.fd = this.handle?.fd ?? -1;
   }
 
   /** Writes the first `length` bytes; the caller may use `bytes` again when this returns. */
   write(bytes: Buffer, length = bytes.length): void {
     const { socket } = this;
-    if (!socket.writable) return;
     let written = 0;
     // A closed socket has no handle any more, so a descriptor that was given to somebody else is never written to.
-    const fd = handleOf(socket)?.fd;
-    if (fd !== undefined && fd >= 0 && socket.writableLength === 0) {
+    if (this.fd >= 0 && handleOf(socket) === this.handle && socket.writableLength === 0) {
       try {
-        written = writeSync(fd, bytes, 0, length);
+        written = writeSync(this.fd, bytes, 0, length);
       } catch {
         // EAGAIN, or a connection that broke: the stream waits, or finds the same error in its own turn.
       }
       if (written === length) return;
     }
-    socket.write(Buffer.from(bytes.subarray(written, length)));
+    if (socket.writable) socket.write(Buffer.from(bytes.subarray(written, length)));
   }
 }
 
