@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ByteReader, ByteWriter, MAX_BUFFER_BYTES, MalformedBytesError } from "../base/bytes.js";
+import { DirectWriter, readInto } from "../jute/direct-socket.js";
 import { ERROR } from "../jute/errors.js";
 import { beginFrame, endFrame, FrameSplitter } from "../jute/framing.js";
 import { OP } from "../jute/opcodes.js";
@@ -12,6 +13,8 @@ export interface NullServer {
 }
 
 const VALUE_BYTES = 100;
+/** Every socket is read into this one, and done with before the next is read. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 const PASSWORD = Buffer.alloc(16);
 
 /** An epoch no real server has, so that a result against this one cannot be mistaken. */
@@ -71,18 +74,17 @@ function serve(socket: Socket, position: Position, sessionId: bigint): void {
   };
 
   socket.on("error", () => socket.destroy());
-  socket.on("data", (chunk: Buffer) => {
+  const direct = new DirectWriter(socket);
+  readInto(socket, READ_BUFFER, (bytes, length) => {
     if (ended) return;
     try {
-      splitter.push(chunk, onFrame);
+      splitter.push(bytes, onFrame, length);
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       ended = true;
     }
     if (writer.offset > 0) {
-      socket.write(writer.view());
-      // Bytes the kernel has not taken are still referred to by the socket.
-      if (socket.writableLength > 0) writer.bytes = Buffer.allocUnsafeSlow(writer.bytes.length);
+      direct.write(writer.bytes, writer.offset);
       writer.reset();
     }
     if (ended) socket.end();

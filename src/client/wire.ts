@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { ByteWriter, MalformedBytesError } from "../base/bytes.js";
+import { DirectWriter } from "../jute/direct-socket.js";
 import { FrameSplitter } from "../jute/framing.js";
 import type { HostAddress } from "./connection-string.js";
 import { READ_CHUNK_BYTES, REPLY_BYTES_MAX, WRITE_BUFFER_KEPT_BYTES_MAX } from "./limits.js";
@@ -28,7 +29,8 @@ export class Wire {
   private readonly socket: Socket;
   private readonly splitter = new FrameSplitter(REPLY_BYTES_MAX);
   private reason: Error | undefined;
-  private open = false;
+  /** Once the socket is connected, and until it is closed. */
+  private direct: DirectWriter | undefined;
   private receiving = false;
   private flushScheduled = false;
 
@@ -43,7 +45,7 @@ export class Wire {
       onread: { buffer: Buffer.allocUnsafeSlow(READ_CHUNK_BYTES), callback: this.receive },
     });
     this.socket.on("connect", () => {
-      this.open = true;
+      this.direct = new DirectWriter(this.socket);
       listener.onOpen();
     });
     this.socket.on("error", (error) => {
@@ -53,7 +55,7 @@ export class Wire {
       this.reason ??= new Error("the server closed the connection");
     });
     this.socket.on("close", () => {
-      this.open = false;
+      this.direct = undefined;
       this.listener.onClosed(this.reason ?? new Error("the connection was closed"));
     });
   }
@@ -67,14 +69,14 @@ export class Wire {
 
   destroy(reason: Error): void {
     this.reason ??= reason;
-    this.open = false;
+    this.direct = undefined;
     this.socket.destroy();
   }
 
   /** Sends what is left, then closes. */
   end(): void {
     this.flush();
-    this.open = false;
+    this.direct = undefined;
     this.socket.end();
   }
 
@@ -84,16 +86,14 @@ export class Wire {
   };
 
   private flush(): void {
-    const writer = this.writer;
-    if (writer.offset === 0 || !this.open) return;
+    const { writer, direct } = this;
+    if (writer.offset === 0 || direct === undefined) return;
     this.sentAtMs = performance.now();
     this.listener.onFlush();
-    this.socket.write(writer.view());
+    direct.write(writer.bytes, writer.offset);
     writer.reset();
-    // The kernel has taken the bytes when nothing is left in the socket's queue; otherwise the socket still refers to
-    // this buffer, and the next requests need another.
-    if (this.socket.writableLength > 0 || writer.bytes.length > WRITE_BUFFER_KEPT_BYTES_MAX) {
-      writer.bytes = Buffer.allocUnsafeSlow(Math.min(writer.bytes.length, WRITE_BUFFER_KEPT_BYTES_MAX));
+    if (writer.bytes.length > WRITE_BUFFER_KEPT_BYTES_MAX) {
+      writer.bytes = Buffer.allocUnsafeSlow(WRITE_BUFFER_KEPT_BYTES_MAX);
     }
   }
 
@@ -101,7 +101,7 @@ export class Wire {
     this.receivedAtMs = performance.now();
     this.receiving = true;
     try {
-      this.splitter.push((buffer as Buffer).subarray(0, count), this.onFrame);
+      this.splitter.push(buffer as Buffer, this.onFrame, count);
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       this.destroy(error);
@@ -113,5 +113,5 @@ export class Wire {
   };
 
   private readonly onFrame = (bytes: Buffer, start: number, end: number): boolean =>
-    this.open && this.listener.onFrame(bytes, start, end);
+    this.direct !== undefined && this.listener.onFrame(bytes, start, end);
 }
