@@ -227,6 +227,13 @@ export const USER_ERRORS = {
     what: "'{value}' is not a metric of the gate",
     remedy: "use some of {known}, separated by commas",
   },
+  epochFileDamaged: {
+    code: "EPOCH_FILE_DAMAGED",
+    exitCode: EXIT.usage,
+    what: "'{text}' is no epoch",
+    remedy:
+      "this server cannot say what it has promised: empty its data folder, and it gets the data from the other servers",
+  },
   badConfiguration: {
     code: "BAD_CONFIGURATION",
     exitCode: EXIT.usage,

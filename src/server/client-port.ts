@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { MalformedBytesError } from "../base/bytes.js";
 import { ClientConnection } from "../core/request/client-connection.js";
-import type { StandaloneCore } from "../core/standalone.js";
+import type { ServiceCore } from "../core/service.js";
 import { DirectWriter, readInto } from "../jute/direct-socket.js";
 import { FrameSplitter } from "../jute/framing.js";
 import { listenOn } from "./listen.js";
@@ -44,10 +44,10 @@ export class ClientPort {
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly perAddress = new Map<string, number>();
   private readonly throttled = new Set<Socket>();
-  private readonly core: StandaloneCore;
+  private readonly core: ServiceCore;
   private readonly options: ClientPortOptions;
 
-  constructor(core: StandaloneCore, options: ClientPortOptions) {
+  constructor(core: ServiceCore, options: ClientPortOptions) {
     this.core = core;
     this.options = options;
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));

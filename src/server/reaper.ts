@@ -11,10 +11,10 @@ const REAPED_PER_CHECK_MAX = 10_000;
 export class Reaper {
   private readonly timer: NodeJS.Timeout;
 
-  constructor(store: ZnodeStore, configuration: ServerConfiguration, reap: (paths: readonly string[]) => void) {
+  constructor(store: () => ZnodeStore, configuration: ServerConfiguration, reap: (paths: readonly string[]) => void) {
     const { extendedTypesEnabled } = configuration;
     this.timer = setInterval(() => {
-      const paths = candidates(store, Date.now(), extendedTypesEnabled);
+      const paths = candidates(store(), Date.now(), extendedTypesEnabled);
       if (paths.length > 0) reap(paths);
     }, CHECK_INTERVAL_MS);
     this.timer.unref();

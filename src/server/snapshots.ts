@@ -1,8 +1,8 @@
 import type { Zxid } from "../base/zxid.js";
-import { TXN_DIGEST_VERSION } from "../core/log/transactions.js";
 import type { SessionTable } from "../core/session/session-table.js";
 import type { ZnodeStore } from "../core/tree/store.js";
 import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
+import { contentOf } from "./database.js";
 import type { Logger } from "./log.js";
 import type { StorageFolders } from "./storage/folders.js";
 import { purge } from "./storage/purge.js";
@@ -46,18 +46,18 @@ export class Snapshots {
 
   /**
    * Writes a snapshot of the tree as it is while this goes on; `appliedZxid` tells the last transaction
-   * applied, when it begins and when it ends. A
-   * failure is told and not passed on: the log still has everything.
+   * applied, when it begins and when it ends. It counts from when the log is durable up to there (`whenDurable`), since
+   * it must not show what the log may lose. A failure is told and not passed on: the log still has everything.
    */
-  take(store: ZnodeStore, sessions: SessionTable, appliedZxid: () => Zxid): Promise<void> {
+  take(
+    store: ZnodeStore,
+    sessions: SessionTable,
+    appliedZxid: () => Zxid,
+    whenDurable: (zxid: Zxid) => Promise<void>,
+  ): Promise<void> {
     const begun = performance.now();
-    const content = {
-      sessions: sessions.entries(),
-      acls: store.acls.lists(),
-      walk: () => store.walk(),
-      digest: () => ({ zxid: appliedZxid(), version: TXN_DIGEST_VERSION, digest: store.treeDigest }),
-    };
-    this.running = writeSnapshot(this.folders.snapshots, appliedZxid(), content)
+    const content = contentOf(store, sessions, appliedZxid);
+    this.running = writeSnapshot(this.folders.snapshots, appliedZxid(), content, () => whenDurable(appliedZxid()))
       .then(
         (path) => this.log.info({ path, tookMs: Math.round(performance.now() - begun) }, "snapshot written"),
         (error: unknown) => this.log.error({ error: String(error) }, "a snapshot could not be written"),

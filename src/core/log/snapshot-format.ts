@@ -79,6 +79,31 @@ export function* encodeSnapshot(content: SnapshotContent, chunkBytes: number): G
   writer.int32(SNAPSHOT_MAGIC);
   writer.int32(SNAPSHOT_VERSION);
   writer.safeInt64(-1);
+  yield* encodeDatabase(writer, content, chunkBytes, take);
+  seal();
+  const digest = content.digest?.();
+  if (digest !== undefined) {
+    writer.safeInt64(digest.zxid);
+    writer.int32(digest.version);
+    if (typeof digest.digest === "string") writer.string(digest.digest);
+    else writer.int64(digest.digest);
+    seal();
+  }
+  const lastZxid = content.lastZxid?.();
+  if (lastZxid !== undefined) {
+    writer.safeInt64(lastZxid);
+    seal();
+  }
+  yield take();
+}
+
+/** Sessions, ACL cache and nodes, which are what a database consists of. */
+function* encodeDatabase(
+  writer: ByteWriter,
+  content: SnapshotContent,
+  chunkBytes: number,
+  take: () => Buffer,
+): Generator<Buffer, void, undefined> {
   const sessions = [...content.sessions];
   writer.int32(sessions.length);
   for (const [id, timeoutMs] of sessions) {
@@ -101,21 +126,35 @@ export function* encodeSnapshot(content: SnapshotContent, chunkBytes: number): G
     if (writer.offset >= chunkBytes) yield take();
   }
   writer.string(END_PATH);
-  seal();
-  const digest = content.digest?.();
-  if (digest !== undefined) {
-    writer.safeInt64(digest.zxid);
-    writer.int32(digest.version);
-    if (typeof digest.digest === "string") writer.string(digest.digest);
-    else writer.int64(digest.digest);
-    seal();
-  }
-  const lastZxid = content.lastZxid?.();
-  if (lastZxid !== undefined) {
-    writer.safeInt64(lastZxid);
-    seal();
-  }
+}
+
+/** What stands behind an image in place of a checksum. */
+const IMAGE_SIGNATURE = "BenWasHere";
+
+/**
+ * What follows SNAP on the wire: the database bare, then a signature (upstream: LearnerHandler). In chunks as
+ * `encodeSnapshot`, and as fuzzy.
+ */
+export function* encodeImage(content: SnapshotContent, chunkBytes: number): Generator<Buffer, void, undefined> {
+  const writer = new ByteWriter(chunkBytes + 4_096);
+  const take = (): Buffer => {
+    const chunk = writer.view();
+    writer.reset();
+    return chunk;
+  };
+  yield* encodeDatabase(writer, content, chunkBytes, take);
+  writer.string(IMAGE_SIGNATURE);
   yield take();
+}
+
+/** Reads what `encodeImage` wrote; throws `MalformedBytesError`, when the sink may already hold parts of it. */
+export function decodeImage(source: ByteSource, sink: SnapshotSink): void {
+  const window = new ByteWindow(source, WINDOW_BYTES);
+  readSessions(window, sink);
+  readAcls(window, sink);
+  readNodes(window, sink);
+  needPrefixed(window);
+  if (ustring.read(window.reader) !== IMAGE_SIGNATURE) throw new MalformedBytesError("an image without its signature");
 }
 
 /**

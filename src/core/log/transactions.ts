@@ -161,6 +161,29 @@ export function writeTransaction(writer: ByteWriter, transaction: Transaction): 
   else writeTagged(TRANSACTIONS, writer, transaction);
 }
 
+/**
+ * What a leader proposes and the log keeps: header, transaction and the digest of the tree after it, as two unsigned words;
+ * an error changes nothing and has none.
+ */
+export function writeProposal(
+  writer: ByteWriter,
+  clientIdHigh: number,
+  clientIdLow: number,
+  cxid: number,
+  zxid: Zxid,
+  timeMs: number,
+  transaction: Transaction,
+  digestHigh: number,
+  digestLow: number,
+): void {
+  writeTxnHeader(writer, clientIdHigh, clientIdLow, cxid, zxid, timeMs, transaction.type);
+  writeTransaction(writer, transaction);
+  if (transaction.type === OP.error) return;
+  writer.int32(TXN_DIGEST_VERSION);
+  writer.int32(digestHigh | 0);
+  writer.int32(digestLow | 0);
+}
+
 export interface LogRecord {
   readonly header: TxnHeader;
   readonly transaction: Transaction;

@@ -24,4 +24,8 @@ export const CONFIGURATION_HELP = `Keys of the configuration file (Java properti
   DigestAuthenticationProvider.superDigest   user:hash that may do everything
   metricsProvider.className      ...metrics.prometheus.PrometheusMetricsProvider serves /metrics [off]
   metricsProvider.httpHost, metricsProvider.httpPort   [127.0.0.1, 7000]
+  server.N                       host:quorumPort:electionPort[:participant|observer][;clientPort]; the file
+                                 myid in dataDir says which N this server is
+  initLimit, syncLimit           ticks for a member to be synchronized, and to be silent; an ensemble needs them
+  zabench.peerTimeoutMs          ms of silence after which another core server is given up [1000]
   zabench.arenaMiBMax            memory for znodes, MiB [1024]`;

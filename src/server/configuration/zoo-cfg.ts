@@ -23,6 +23,8 @@ export interface ServerConfiguration {
   readonly servers: readonly ServerSpecification[];
   readonly initLimitTicks: number | undefined;
   readonly syncLimitTicks: number | undefined;
+  /** Silence after which another core server is given up. Own key `zabench.peerTimeoutMs`. */
+  readonly peerTimeoutMs: number;
   readonly fourLetterWords: ReadonlySet<string>;
   readonly snapshotTransactionsMax: number;
   readonly preAllocBytes: number;
@@ -44,6 +46,11 @@ export interface ServerConfiguration {
   readonly arenaBytesMax: number;
   /** What the user should know of, such as a key that has no effect here. */
   readonly warnings: readonly string[];
+}
+
+/** More than one server votes. */
+export function isReplicated({ servers }: Pick<ServerConfiguration, "servers">): boolean {
+  return servers.filter(({ type }) => type === "participant").length > 1;
 }
 
 const PROMETHEUS_PROVIDER = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
@@ -213,8 +220,7 @@ export function parseServerConfiguration(file: string, text: string): ServerConf
   const tickTimeMs = reader.integer("tickTime", 1) ?? 3_000;
   const minSessionTimeoutMs = reader.integer("minSessionTimeout", -1) ?? -1;
   const maxSessionTimeoutMs = reader.integer("maxSessionTimeout", -1) ?? -1;
-  const voters = servers.filter((server) => server.type === "participant");
-  const replicated = voters.length > 1;
+  const replicated = isReplicated({ servers });
   const serverId = replicated ? readMyId(reader, dataDir) : 1;
   const own = servers.find((server) => server.id === serverId);
   if (replicated && own === undefined) reader.fail(`server.${serverId}`, "the server's own line is missing");
@@ -241,6 +247,7 @@ export function parseServerConfiguration(file: string, text: string): ServerConf
     servers,
     initLimitTicks: reader.integer("initLimit", 1),
     syncLimitTicks: reader.integer("syncLimit", 1),
+    peerTimeoutMs: reader.integer("zabench.peerTimeoutMs", 50, 60_000) ?? 1_000,
     fourLetterWords: new Set([...whitelist.filter((word) => word !== ""), "srvr"]),
     snapshotTransactionsMax: Math.max(2, reader.integer("snapCount", 0) ?? 100_000),
     preAllocBytes: preAllocKib * 1_024,

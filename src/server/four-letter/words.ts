@@ -62,7 +62,7 @@ function statistics(view: ServerView): string {
     `Connections: ${core.connections.size}`,
     `Outstanding: ${core.outstandingCount}`,
     `Zxid: 0x${formatZxid(core.appliedZxid)}`,
-    "Mode: standalone",
+    `Mode: ${view.mode()}`,
     `Node count: ${store.nodeCount}`,
     "",
   ].join("\n");
@@ -100,7 +100,7 @@ function lines(values: Iterable<string>): string {
 
 function mntr(view: ServerView): string {
   const numbers = collectMetrics(view).map(({ name, value }) => `zk_${name}\t${value}`);
-  return lines([`zk_version\t${view.version}`, "zk_server_state\tstandalone", ...numbers]);
+  return lines([`zk_version\t${view.version}`, `zk_server_state\t${view.mode()}`, ...numbers]);
 }
 
 function conf({ configuration, clientPort }: ServerView): string {
@@ -134,7 +134,7 @@ function envi({ version }: ServerView): string {
 
 function dump({ core, store, sessions }: ServerView): string {
   const buckets = new Map<number, string[]>();
-  for (const { id, expiryMs } of core.sessions.all()) {
+  for (const { id, expiryMs } of core.sessions?.all() ?? []) {
     buckets.set(expiryMs, [...(buckets.get(expiryMs) ?? []), formatSessionId(id)]);
   }
   const withEphemerals = [...sessions.entries()]
@@ -143,7 +143,7 @@ function dump({ core, store, sessions }: ServerView): string {
   const expiry = [...buckets].sort(([a], [b]) => a - b);
   return lines([
     "SessionTracker dump:",
-    `Session Sets (${buckets.size})/(${core.sessions.count}):`,
+    `Session Sets (${buckets.size})/(${core.sessions?.count ?? 0}):`,
     ...expiry.flatMap(([expiryMs, ids]) => [
       `${ids.length} expire at ${new Date(performance.timeOrigin + expiryMs).toISOString()}:`,
       ...ids.map((id) => `\t${id}`),
@@ -197,6 +197,10 @@ const WORDS: Readonly<Record<string, Word>> = {
     grouped([...core.watches.byConnection()].map(([connection, paths]) => [holder(connection), [...paths]])),
 };
 
+/** Words that a member answers though it serves nobody. */
+const WITHOUT_SERVICE: ReadonlySet<string> = new Set(["ruok", "envi"]);
+const NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n";
+
 /** The answer to one of the words, or why there is none; undefined where the four characters are no word. */
 export function answerFourLetterWord(word: string, view: ServerView): string | undefined {
   const answer = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
@@ -205,5 +209,6 @@ export function answerFourLetterWord(word: string, view: ServerView): string | u
   if (!fourLetterWords.has("*") && !fourLetterWords.has(word)) {
     return `${word} is not executed because it is not in the whitelist.\n`;
   }
+  if (view.mode() === undefined && !WITHOUT_SERVICE.has(word)) return word === "isro" ? "null" : NOT_SERVING;
   return answer(view);
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
+import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { MalformedBytesError } from "../../base/bytes.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
@@ -9,6 +9,7 @@ import type { Transaction, TxnDigest, TxnHeader } from "../../core/log/transacti
 import { withFile } from "./file-source.js";
 import { listLogs, listSnapshots, type NumberedFile, type StorageFolders, syncFolder } from "./folders.js";
 import { readSnapshot } from "./snapshot-file.js";
+import { cut } from "./truncate.js";
 
 /** How many snapshots are tried, newest first. */
 const SNAPSHOTS_TRIED_MAX = 100;
@@ -141,15 +142,5 @@ function settleEnd(log: NumberedFile, end: LogEnd, isLast: boolean, options: Rec
     }
   } catch (error) {
     throw new UserError(USER_ERRORS.logUnwritable, { reason: (error as Error).message }, log.path);
-  }
-}
-
-function cut(path: string, sizeBytes: number): void {
-  const descriptor = openSync(path, "r+");
-  try {
-    ftruncateSync(descriptor, sizeBytes);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

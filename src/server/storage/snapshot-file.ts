@@ -21,10 +21,15 @@ const CHUNK_BYTES = 262_144;
 /**
  * Writes `snapshot.<zxid>` and returns its path once it is durable. It is written under another name first, so that a
  * crash leaves either a whole snapshot or none. Between two chunks the event loop turns, so the tree may change
- * meanwhile; `zxid` is the last transaction that was applied before the first chunk. Throws the file system's errors,
- * having removed what it wrote.
+ * meanwhile; `zxid` is the last transaction that was applied before the first chunk. It gets its name after
+ * `beforeItCounts`. Throws the file system's errors, having removed what it wrote.
  */
-export async function writeSnapshot(folder: string, zxid: Zxid, content: SnapshotContent): Promise<string> {
+export async function writeSnapshot(
+  folder: string,
+  zxid: Zxid,
+  content: SnapshotContent,
+  beforeItCounts: () => Promise<void> = async () => {},
+): Promise<string> {
   const path = join(folder, `snapshot.${formatZxid(zxid)}`);
   const temporary = `${path}.tmp`;
   try {
@@ -39,6 +44,7 @@ export async function writeSnapshot(folder: string, zxid: Zxid, content: Snapsho
     } finally {
       await file.close();
     }
+    await beforeItCounts();
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,0 +1,176 @@
+import { connect, createServer, type Socket } from "node:net";
+import { ByteWriter, MalformedBytesError } from "../../base/bytes.js";
+import type { ConnectionId } from "../../core/zab/effects.js";
+import { QuorumPacket, type QuorumType, writeQuorumPacket } from "../../jute/quorum.js";
+import { QuorumStreamDecoder } from "../../jute/quorum-stream.js";
+import type { ServerSpecification } from "../configuration/server-line.js";
+import { listenOn } from "../listen.js";
+import type { Logger } from "../log.js";
+
+export interface QuorumListener {
+  accepted(connection: ConnectionId): void;
+  connected(connection: ConnectionId): void;
+  disconnected(connection: ConnectionId): void;
+  /** Byte fields are the receiver's. */
+  packet(connection: ConnectionId, packet: QuorumPacket): void;
+  /** A piece of an image, valid during the call. */
+  imageBytes(connection: ConnectionId, bytes: Buffer): void;
+  imageEnd(connection: ConnectionId): void;
+}
+
+/** One end of a connection between a leader and a learner. */
+interface Peer {
+  readonly socket: Socket;
+  readonly writer: ByteWriter;
+  /** The rest of the image that is being sent; what is written meanwhile goes behind it. */
+  image: Iterator<Buffer> | undefined;
+  dirty: boolean;
+}
+
+/** The connections between a leader and its learners: packets, and images of the tree. */
+export class QuorumPort {
+  private readonly own: ServerSpecification;
+  private readonly lengthMax: number;
+  private readonly listener: QuorumListener;
+  private readonly log: Logger;
+  private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  private readonly peers = new Map<ConnectionId, Peer>();
+  private dirty: Peer[] = [];
+  private nextAccepted: ConnectionId = 0;
+
+  constructor(own: ServerSpecification, lengthMax: number, listener: QuorumListener, log: Logger) {
+    this.own = own;
+    this.lengthMax = lengthMax;
+    this.listener = listener;
+    this.log = log;
+  }
+
+  /** Throws UserError `portInUse`. */
+  async listen(): Promise<void> {
+    await listenOn(this.server, { host: this.own.host, port: this.own.quorumPort, key: `server.${this.own.id}` });
+  }
+
+  connect(connection: ConnectionId, to: ServerSpecification): void {
+    const socket = connect({ host: to.host, port: to.quorumPort, noDelay: true });
+    socket.on("connect", () => {
+      if (this.peers.get(connection)?.socket === socket) this.listener.connected(connection);
+    });
+    this.attach(connection, socket);
+  }
+
+  /** Leaves with the next `flush`. */
+  send(connection: ConnectionId, packet: QuorumPacket): void {
+    const peer = this.peers.get(connection);
+    if (peer === undefined) return;
+    if (packet.authinfo === null) {
+      writeQuorumPacket(peer.writer, packet.type as QuorumType, packet.zxid, packet.data);
+    } else {
+      QuorumPacket.write(peer.writer, packet);
+    }
+    this.markDirty(peer);
+  }
+
+  /** Goes out piece by piece as the socket takes it; packets sent meanwhile follow it. */
+  sendImage(connection: ConnectionId, image: Iterator<Buffer>): void {
+    const peer = this.peers.get(connection);
+    if (peer === undefined) return;
+    this.flushPeer(peer);
+    peer.image = image;
+    this.pumpImage(connection, peer);
+  }
+
+  /** Drops what is unsent. Not answered by `disconnected`. */
+  drop(connection: ConnectionId): void {
+    const peer = this.peers.get(connection);
+    if (peer === undefined) return;
+    this.peers.delete(connection);
+    peer.image = undefined;
+    // What was flushed before, a reason for the other side to go, may still leave.
+    peer.socket.destroySoon();
+  }
+
+  flush(): void {
+    if (this.dirty.length === 0) return;
+    const { dirty } = this;
+    this.dirty = [];
+    for (const peer of dirty) {
+      peer.dirty = false;
+      if (peer.image === undefined) this.flushPeer(peer);
+    }
+  }
+
+  async close(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const { socket } of this.peers.values()) socket.destroy();
+    this.peers.clear();
+    await ended;
+  }
+
+  private accept(socket: Socket): void {
+    const connection = this.nextAccepted++;
+    this.attach(connection, socket);
+    this.listener.accepted(connection);
+  }
+
+  private attach(connection: ConnectionId, socket: Socket): void {
+    const peer: Peer = { socket, writer: new ByteWriter(4_096), image: undefined, dirty: false };
+    this.peers.set(connection, peer);
+    const isCurrent = (): boolean => this.peers.get(connection) === peer;
+    const decoder = new QuorumStreamDecoder(this.lengthMax);
+    const sink = {
+      packet: (packet: QuorumPacket): boolean => {
+        const data = packet.data === null ? null : Buffer.from(packet.data);
+        this.listener.packet(connection, { ...packet, data });
+        return isCurrent();
+      },
+      image: (bytes: Buffer, start: number, end: number): void => {
+        this.listener.imageBytes(connection, bytes.subarray(start, end));
+      },
+      imageEnd: (): void => this.listener.imageEnd(connection),
+    };
+    socket.on("data", (data) => {
+      if (!isCurrent()) return;
+      try {
+        decoder.push(data, sink);
+      } catch (error) {
+        if (!(error instanceof MalformedBytesError)) throw error;
+        this.log.warn({ address: socket.remoteAddress, error: error.message }, "malformed packet on the quorum port");
+        socket.destroy();
+      }
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      if (!isCurrent()) return;
+      this.peers.delete(connection);
+      this.listener.disconnected(connection);
+    });
+  }
+
+  private markDirty(peer: Peer): void {
+    if (peer.dirty) return;
+    peer.dirty = true;
+    this.dirty.push(peer);
+  }
+
+  private flushPeer(peer: Peer): void {
+    const { socket, writer } = peer;
+    if (writer.offset === 0) return;
+    if (socket.writable) socket.write(writer.copy());
+    writer.reset();
+  }
+
+  private pumpImage(connection: ConnectionId, peer: Peer): void {
+    while (this.peers.get(connection) === peer && peer.image !== undefined) {
+      const next = peer.image.next();
+      if (next.done === true) {
+        peer.image = undefined;
+        this.flushPeer(peer);
+        return;
+      }
+      if (!peer.socket.write(Buffer.from(next.value))) {
+        peer.socket.once("drain", () => this.pumpImage(connection, peer));
+        return;
+      }
+    }
+  }
+}
