@@ -57,6 +57,7 @@ export class JournalHost {
   private readonly images = new Map<ConnectionId, ReceivedImage>();
   /** Carrying out something that takes time; what comes behind it waits. */
   private busy = false;
+  private pumping = false;
   private ended = false;
   /** The last command that was begun, and the last that was reported as durable. */
   private begunSequence = 0;
@@ -149,6 +150,15 @@ export class JournalHost {
   }
 
   private pump(): void {
+    // An append may tell of earlier ones that they are durable, from within: whoever is pumping goes on by itself.
+    if (this.pumping) return;
+    this.pumping = true;
+    this.carryOutAll();
+    this.pumping = false;
+    this.report();
+  }
+
+  private carryOutAll(): void {
     while (!this.busy && !this.ended) {
       const command = this.queue.peek();
       if (command === undefined) break;
@@ -159,7 +169,6 @@ export class JournalHost {
       this.carryOut(command);
       this.begunSequence = command.sequence;
     }
-    this.report();
   }
 
   private carryOut(command: Command): void {

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { attach } from "../attached-ensemble.js";
 import { type EnsemblePlan, startEnsemble } from "../process/managed-ensemble.js";
 import { LOOPBACK } from "../process/ports.js";
@@ -37,13 +36,6 @@ export function planCore(options: StartOptions): EnsemblePlan {
 }
 
 async function start(options: StartOptions): Promise<Ensemble> {
-  if (options.servers > 1) {
-    throw new UserError(USER_ERRORS.ensembleSizeUnsupported, {
-      target: "core",
-      servers: options.servers,
-      remedy: "the core serves standalone: leave it out, or use 1 server",
-    });
-  }
   return await startEnsemble(planCore(options), options);
 }
 
