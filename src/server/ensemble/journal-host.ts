@@ -57,7 +57,6 @@ export class JournalHost {
   private readonly images = new Map<ConnectionId, ReceivedImage>();
   /** Carrying out something that takes time; what comes behind it waits. */
   private busy = false;
-  private pumping = false;
   private ended = false;
   /** The last command that was begun, and the last that was reported as durable. */
   private begunSequence = 0;
@@ -150,15 +149,6 @@ export class JournalHost {
   }
 
   private pump(): void {
-    // An append may tell of earlier ones that they are durable, from within: whoever is pumping goes on by itself.
-    if (this.pumping) return;
-    this.pumping = true;
-    this.carryOutAll();
-    this.pumping = false;
-    this.report();
-  }
-
-  private carryOutAll(): void {
     while (!this.busy && !this.ended) {
       const command = this.queue.peek();
       if (command === undefined) break;
@@ -169,6 +159,7 @@ export class JournalHost {
       this.carryOut(command);
       this.begunSequence = command.sequence;
     }
+    this.report();
   }
 
   private carryOut(command: Command): void {
@@ -217,7 +208,8 @@ export class JournalHost {
       this.pending.shift();
     }
     this.settleWaiters();
-    this.pump();
+    // Nothing may be appended from within this call; what waits goes on with the next `submit`, which the report causes.
+    this.report();
   }
 
   private settleWaiters(): void {
