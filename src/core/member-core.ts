@@ -15,6 +15,8 @@ import type { ConnectionId, ForwardedRequest, LogEntry, ReceivedRequest, Role, S
 
 /** What the service needs of the ensemble it is a member of: `ZabServer` is one. */
 export interface Broadcast {
+  /** Clients may be served; false also in the short time before `shut` is heard of. */
+  readonly isServing: boolean;
   /** Undefined unless this server may propose. */
   readonly nextZxid: Zxid | undefined;
   propose(entry: LogEntry): void;
@@ -112,16 +114,16 @@ export class MemberCore extends ServiceCore {
     this.revalidating = [];
     this.syncs.clear();
     this.confirmed.clear();
-    this.outstanding = 0;
     this.beginChanges();
     for (const connection of [...this.connections]) this.close(connection);
   }
 
   override received(connection: ClientConnection, bytes: Buffer, start: number, end: number): boolean {
-    return this.role !== undefined && super.received(connection, bytes, start, end);
+    return this.role !== undefined && this.broadcast.isServing && super.received(connection, bytes, start, end);
   }
 
   override disconnected(connection: ClientConnection): void {
+    for (const { body } of connection.queue) if (body === undefined) this.outstanding--;
     super.disconnected(connection);
     for (const [id, waiting] of this.establishing) if (waiting === connection) this.establishing.delete(id);
   }

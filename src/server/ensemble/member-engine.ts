@@ -254,12 +254,12 @@ export class MemberEngine implements Engine {
 
   private noteState(): void {
     const { machine, core } = this;
-    const state = core.role ?? machine.stateName;
+    const serving = core.role !== undefined;
+    const state = `${machine.stateName}${serving ? ", serving" : ""}`;
     if (state === this.state) return;
     this.state = state;
     const { currentEpoch } = machine.journal;
-    const serving = core.role !== undefined;
-    const reason = state === "looking" ? machine.lastReason : undefined;
-    this.log.info({ state, serving, epoch: currentEpoch, reason }, serving ? "serving as a member" : "not serving");
+    const reason = machine.stateName === "looking" ? machine.lastReason : undefined;
+    this.log.info({ state, epoch: currentEpoch, reason }, "member of the ensemble");
   }
 }

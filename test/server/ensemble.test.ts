@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { randomBelow, SeededRandom } from "../../src/base/random.js";
+import { connect } from "../../src/client/client.js";
+import { targetKind } from "../../src/targets/kinds.js";
+import type { Ensemble } from "../../src/targets/target.js";
+import { addressOf, checkReplicas, dumpOf, EnsembleLoad } from "../support/ensemble-load.js";
+
+async function start(context: TestContext, servers: number, configuration = {}): Promise<Ensemble> {
+  const ensemble = await targetKind("core").start({ servers, configuration });
+  context.after(() => ensemble.stop());
+  return ensemble;
+}
+
+async function leaderOf(ensemble: Ensemble): Promise<Ensemble["members"][number]> {
+  for (let tries = 0; tries < 300; tries++) {
+    const leader = await ensemble.leader();
+    if (leader !== undefined) return leader;
+    await sleep(50);
+  }
+  throw new Error("no leader within 15 s");
+}
+
+describe("an ensemble of core servers", () => {
+  it("is written through every server, and reads the same everywhere", async (context) => {
+    const ensemble = await start(context, 3);
+    for (const member of ensemble.members) {
+      const client = await connect({ servers: addressOf([member]) });
+      await client.create(`/by-${member.id}`, Buffer.from(`${member.id}`));
+      const { path } = await client.create("/seq-", null, { mode: "persistentSequential" });
+      assert.match(path, /^\/seq-\d{10}$/);
+      await client.close();
+    }
+    const dumps = await Promise.all(ensemble.members.map(dumpOf));
+    assert.deepEqual([...dumps[0]!.keys()].filter((path) => /^\/(by|seq)/.test(path)).length, 6);
+    assert.deepEqual(dumps[1], dumps[0]);
+    assert.deepEqual(dumps[2], dumps[0]);
+    const roles = await Promise.all(ensemble.members.map((member) => member.role()));
+    assert.deepEqual([...roles].sort(), ["follower", "follower", "leader"]);
+  });
+
+  it("keeps a session, its ephemerals and its watches when its server dies", async (context) => {
+    const ensemble = await start(context, 3);
+    const leader = await leaderOf(ensemble);
+    const others = ensemble.members.filter((member) => member !== leader);
+    const client = await connect({ servers: addressOf([leader, ...others]), hostOrder: "given" });
+    context.after(() => client.close());
+    await client.create("/mine", null, { mode: "ephemeral" });
+    const changed = new Promise<string>((resolve) => {
+      void client.exists("/watched", ({ type }) => resolve(type));
+    });
+    await client.sync("/");
+    const session = client.sessionId;
+    await leader.kill();
+    await client.whenConnected(20_000);
+    const other = await connect({ servers: addressOf(others) });
+    context.after(() => other.close());
+    assert.equal(client.sessionId, session);
+    assert.ok(await other.exists("/mine"));
+    await other.create("/watched");
+    assert.equal(await changed, "nodeCreated");
+    await client.close();
+    await other.sync("/");
+    assert.equal(await other.exists("/mine"), null);
+  });
+
+  it("serves nobody without a quorum, and goes on with one", async (context) => {
+    const ensemble = await start(context, 3);
+    const [first, second, third] = ensemble.members as [
+      Ensemble["members"][number],
+      Ensemble["members"][number],
+      Ensemble["members"][number],
+    ];
+    await first.kill();
+    await second.kill();
+    const alone = { servers: addressOf([third]), sessionTimeoutMs: 4_000, connectTimeoutMs: 3_000 };
+    await assert.rejects(connect(alone), /CONNECTIONLOSS/);
+    await second.restart();
+    await leaderOf(ensemble);
+    const client = await connect({ servers: addressOf([second, third]) });
+    await client.create("/again");
+    await client.close();
+    await first.restart();
+    await leaderOf(ensemble);
+    assert.ok((await dumpOf(first)).has("/again"));
+  });
+
+  it("gives an image to a member that has lost its data, and to one that was away for long", async (context) => {
+    const ensemble = await start(context, 3);
+    const leader = await leaderOf(ensemble);
+    const [emptied, away] = ensemble.members.filter((member) => member !== leader) as [
+      Ensemble["members"][number],
+      Ensemble["members"][number],
+    ];
+    const client = await connect({ servers: addressOf([leader]) });
+    context.after(() => client.close());
+    await client.create("/mine", null, { mode: "ephemeral" });
+    await away.kill();
+    // More than is kept in memory for members that were away, in number and in bytes.
+    const large = Buffer.alloc(40_000, "x");
+    await Promise.all(Array.from({ length: 600 }, (_, index) => client.create(`/large-${index}`, large)));
+    await away.restart();
+    await emptied.kill();
+    await client.create("/between");
+    rmSync(join(ensemble.folder!, `member-${emptied.id}`, "data", "version-2"), { recursive: true });
+    await emptied.restart();
+    await leaderOf(ensemble);
+    const [first, ...others] = await Promise.all(ensemble.members.map(dumpOf));
+    for (const dump of others) assert.deepEqual(dump, first);
+    assert.ok(first!.has("/large-599") && first!.has("/between") && first!.has("/mine"));
+    for (const { id } of [emptied, away]) {
+      const log = readFileSync(join(ensemble.folder!, `member-${id}`, "server.log"), "utf8");
+      assert.match(log, /image of the leader installed/, `server ${id}`);
+    }
+  });
+
+  it("cuts what a leader had logged and nobody else", async (context) => {
+    const ensemble = await start(context, 3);
+    const leader = await leaderOf(ensemble);
+    const others = ensemble.members.filter((member) => member !== leader);
+    const client = await connect({ servers: addressOf([leader]) });
+    await client.create("/agreed");
+    const [dead, silent] = others as [Ensemble["members"][number], Ensemble["members"][number]];
+    await dead.kill();
+    await silent.pause();
+    const unacknowledged = client.create("/alone").then(
+      () => "acknowledged",
+      () => "failed",
+    );
+    await sleep(300);
+    await leader.kill();
+    assert.equal(await unacknowledged, "failed");
+    await client.close();
+    // What it had been sent is lost with the process that never read it.
+    await silent.kill();
+    await Promise.all([dead.restart(), silent.restart()]);
+    await leaderOf(ensemble);
+    const next = await connect({ servers: addressOf(others) });
+    context.after(() => next.close());
+    await next.create("/after");
+    await leader.restart();
+    await leaderOf(ensemble);
+    const [first, ...rest] = await Promise.all(ensemble.members.map(dumpOf));
+    for (const dump of rest) assert.deepEqual(dump, first);
+    assert.ok(first!.has("/agreed") && first!.has("/after") && !first!.has("/alone"));
+    const log = readFileSync(join(ensemble.folder!, `member-${leader.id}`, "server.log"), "utf8");
+    assert.match(log, /history cut to the leader's/);
+  });
+
+  const seed = Number(process.env["ZABENCH_SEED"] ?? randomInt(2 ** 31));
+  const rounds = Number(process.env["ZABENCH_ROUNDS"] ?? 3);
+  for (const servers of [3, 5]) {
+    it(`loses nothing and stays the same through kills and pauses of ${servers} servers (ZABENCH_SEED=${seed})`, async (context) => {
+      const random = new SeededRandom(seed, servers);
+      // A snapshot every few writes, and little in memory, so that some come back by an image.
+      const ensemble = await start(context, servers, { snapCount: "400" });
+      const load = await EnsembleLoad.start(ensemble, 6);
+      context.after(() => load.close());
+      for (let round = 0; round < rounds; round++) {
+        const leader = await leaderOf(ensemble);
+        const others = ensemble.members.filter((member) => member !== leader);
+        const victim = randomBelow(random, 2) === 0 ? leader : others[randomBelow(random, others.length)]!;
+        const awayMs = 100 + randomBelow(random, 1_500);
+        if (randomBelow(random, 3) > 0) {
+          context.diagnostic(`round ${round}: kill ${victim.id} for ${awayMs} ms`);
+          await victim.kill();
+          await sleep(awayMs);
+          await victim.restart();
+        } else {
+          context.diagnostic(`round ${round}: pause ${victim.id} for ${awayMs} ms`);
+          await victim.pause();
+          await sleep(awayMs);
+          await victim.resume();
+        }
+        await sleep(randomBelow(random, 800));
+      }
+      await leaderOf(ensemble);
+      await load.stop();
+      assert.deepEqual(load.lostSessions, []);
+      assert.ok(load.acknowledged.size > 50, `${load.acknowledged.size} writes`);
+      await checkReplicas(ensemble, load);
+      context.diagnostic(`${load.acknowledged.size} acknowledged creates, all there on ${servers} servers`);
+    });
+  }
+});
