@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "../../src/client/client.js";
+import { planCore } from "../../src/targets/core/kind.js";
+import { placesHere } from "../../src/targets/places.js";
+import { startEnsemble } from "../../src/targets/process/managed-ensemble.js";
+import type { Ensemble, Member } from "../../src/targets/target.js";
+import { findZookeeper } from "../../src/targets/zookeeper/find.js";
+import { planZookeeper } from "../../src/targets/zookeeper/kind.js";
+import { addressOf, dumpOf } from "../support/ensemble-load.js";
+import { haveReal } from "../support/real.js";
+
+type Kind = "core" | "zookeeper";
+
+/** One ensemble of servers of both kinds, with the same configuration. */
+async function startMixed(context: TestContext, kinds: readonly Kind[]): Promise<Ensemble | undefined> {
+  const [installation] = findZookeeper(placesHere());
+  if (!haveReal(context, installation !== undefined, "Apache ZooKeeper", "zabench targets install zookeeper")) return;
+  const options = { servers: kinds.length };
+  const apache = planZookeeper(installation!, options);
+  const core = planCore(options);
+  const ensemble = await startEnsemble(
+    {
+      ...apache,
+      prepare: async (folder, ports) => {
+        const plans = { zookeeper: await apache.prepare(folder, ports), core: await core.prepare(folder, ports) };
+        return kinds.map((kind, index) => plans[kind][index]!);
+      },
+    },
+    options,
+  );
+  context.after(() => ensemble.stop());
+  return ensemble;
+}
+
+async function writeThrough(member: Member, name: string): Promise<void> {
+  const client = await connect({ servers: addressOf([member]), connectTimeoutMs: 30_000 });
+  await client.create(`/${name}`, Buffer.from(name));
+  await client.setData(`/${name}`, Buffer.from(`${name} again`));
+  await client.create(`/${name}/child`);
+  const session = await client.create(`/${name}-ephemeral`, null, { mode: "ephemeral" });
+  assert.equal(session.path, `/${name}-ephemeral`);
+  await client.close();
+}
+
+/** What is replicated of each znode; without the service's own, which Apache's servers make for themselves. */
+async function replicatedOf(member: Member): Promise<ReadonlyMap<string, string>> {
+  const dump = await dumpOf(member);
+  return new Map([...dump].filter(([path]) => !path.startsWith("/zookeeper") && path !== "/").sort());
+}
+
+async function checkEqual(ensemble: Ensemble): Promise<ReadonlyMap<string, string>> {
+  const [first, ...others] = await Promise.all(ensemble.members.map(replicatedOf));
+  for (const other of others) assert.deepEqual(other, first);
+  return first!;
+}
+
+async function waitForLeader(ensemble: Ensemble): Promise<Member> {
+  for (let tries = 0; tries < 600; tries++) {
+    const leader = await ensemble.leader();
+    if (leader !== undefined) return leader;
+    await sleep(100);
+  }
+  throw new Error("no leader within a minute");
+}
+
+describe("an ensemble of core and Apache servers", () => {
+  for (const [title, kinds] of [
+    ["an Apache server follows a core leader", ["zookeeper", "core", "core"]],
+    ["a core server follows an Apache leader", ["core", "zookeeper", "zookeeper"]],
+  ] as const) {
+    it(`${title}, through DIFF and SNAP`, async (context) => {
+      const ensemble = await startMixed(context, kinds);
+      if (ensemble === undefined) return;
+      const leader = await waitForLeader(ensemble);
+      // Of equal histories the highest id wins, and the odd one has the lowest.
+      assert.notEqual(leader.id, 1);
+      const [odd, second, third] = ensemble.members as [Member, Member, Member];
+      for (const member of ensemble.members) await writeThrough(member, `first-${member.id}`);
+      await checkEqual(ensemble);
+
+      await odd.kill();
+      await writeThrough(second, "while-away");
+      await odd.restart();
+      await writeThrough(odd, "after-diff");
+      assert.ok((await checkEqual(ensemble)).has("/while-away"));
+
+      await odd.kill();
+      await writeThrough(third, "while-empty");
+      rmSync(join(ensemble.folder!, `member-${odd.id}`, "data", "version-2"), { recursive: true });
+      await odd.restart();
+      await writeThrough(odd, "after-snap");
+      const all = await checkEqual(ensemble);
+      for (const path of ["/first-1", "/first-2", "/first-3", "/while-empty", "/after-snap/child"]) {
+        assert.ok(all.has(path), path);
+      }
+    });
+  }
+});
