@@ -149,12 +149,6 @@ export const USER_ERRORS = {
     what: "'{key}' cannot be configured for a managed {target}",
     remedy: "{reason}",
   },
-  ensembleSizeUnsupported: {
-    code: "ENSEMBLE_SIZE_UNSUPPORTED",
-    exitCode: EXIT.usage,
-    what: "{target} cannot be started with {servers} servers",
-    remedy: "{remedy}",
-  },
   unknownTool: {
     code: "UNKNOWN_TOOL",
     exitCode: EXIT.usage,

@@ -58,9 +58,6 @@ test("nothing of the core remains when its process is killed with SIGKILL", asyn
 });
 
 test("what cannot be started, configured or reached is the user's to know", async () => {
-  const size = await refusal({ servers: 3 });
-  assert.equal(size.kind, USER_ERRORS.ensembleSizeUnsupported);
-  assert.match(size.message, /core cannot be started with 3 servers/);
   for (const key of ["dataDir", "clientPort", "server.1", "forceSync"]) {
     const owned = await refusal({ servers: 1, configuration: { [key]: "x" } });
     assert.equal(owned.kind, USER_ERRORS.ownedConfiguration, key);
