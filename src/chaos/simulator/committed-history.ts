@@ -29,6 +29,7 @@ export class CommittedHistory {
   private readonly verifier: QuorumVerifier;
   private readonly diskOf: (voter: ServerId) => SimulatedTree;
   private readonly leaders = new Map<number, ServerId>();
+  private readonly acceptedEpochs = new Map<ServerId, number>();
   private readonly proposals = new Map<Zxid, Buffer>();
 
   constructor(verifier: QuorumVerifier, diskOf: (voter: ServerId) => SimulatedTree) {
@@ -46,6 +47,17 @@ export class CommittedHistory {
       throw new Violation(`epoch ${epoch} is led by server ${server}, after server ${this.leaders.get(epoch)}`);
     }
     this.leaders.set(epoch, server);
+  }
+
+  /** A server promises a leader to follow none of an earlier epoch. */
+  accepts(server: ServerId, epoch: number): void {
+    this.acceptedEpochs.set(server, Math.max(epoch, this.acceptedEpochs.get(server) ?? 0));
+  }
+
+  /** A server tells a leader which epoch it has accepted last. */
+  reports(server: ServerId, epoch: number): void {
+    const accepted = this.acceptedEpochs.get(server) ?? 0;
+    if (epoch < accepted) throw new Violation(`server ${server} reports epoch ${epoch} and has accepted ${accepted}`);
   }
 
   proposed({ zxid, payload }: LogEntry): void {

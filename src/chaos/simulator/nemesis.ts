@@ -4,8 +4,11 @@ import type { SimulatedNetwork } from "./simulated-network.js";
 import type { SimulatedServer } from "./simulated-server.js";
 import type { Trace } from "./trace.js";
 
-const FAULT_MS_MIN = 20;
+const FAULT_MS_MIN = 4;
 const FAULT_MS_MAX = 3_000;
+const CLOCK_RATE_MIN = 0.6;
+/** From the slowest to the fastest clock. */
+const CLOCK_RATES = 0.8;
 
 /** A fault that begins now; what it returns ends it. */
 type Fault = () => () => void;
@@ -35,12 +38,14 @@ export class Nemesis {
     this.events = events;
     this.random = random;
     this.trace = trace;
-    this.pauseMs = 100 * 2 ** randomBelow(random, 5);
+    this.pauseMs = 50 * 2 ** randomBelow(random, 6);
     const all: readonly Fault[] = [
       () => this.crash(),
       () => this.crash(),
       () => this.crashAll(),
+      () => this.ambush(),
       () => this.pause(),
+      () => this.freeze(),
       () => this.partition(),
       () => this.isolate(),
       () => this.bridge(),
@@ -56,7 +61,14 @@ export class Nemesis {
   }
 
   start(): void {
-    if (this.faults.length === 0) return;
+    if (randomBelow(this.random, 2) === 0) {
+      for (const server of this.servers)
+        server.setClockRate(CLOCK_RATE_MIN + CLOCK_RATES * randomFraction(this.random));
+    }
+    if (this.faults.length > 0) this.plan();
+  }
+
+  private plan(): void {
     this.events.after(this.pauseMs * 2 * randomFraction(this.random), () => this.strike());
   }
 
@@ -80,10 +92,13 @@ export class Nemesis {
     // Short faults are as likely as long ones.
     const durationMs = FAULT_MS_MIN * (FAULT_MS_MAX / FAULT_MS_MIN) ** randomFraction(this.random);
     this.events.after(durationMs, endOnce);
-    this.start();
+    this.plan();
   }
 
+  /** The leader more often than others, since that is where it hurts. */
   private one(): SimulatedServer {
+    const leader = this.servers.find((server) => server.serving && server.machine?.stateName === "leading");
+    if (leader !== undefined && randomBelow(this.random, 3) === 0) return leader;
     return this.servers[randomBelow(this.random, this.servers.length)]!;
   }
 
@@ -96,7 +111,24 @@ export class Nemesis {
   private crashAll(): () => void {
     for (const server of this.servers) server.crash();
     return () => {
-      for (const server of this.servers) this.events.after(50 * randomFraction(this.random), () => server.start());
+      const withinMs = 10 * 100 ** randomFraction(this.random);
+      for (const server of this.servers)
+        this.events.after(withinMs * randomFraction(this.random), () => server.start());
+    };
+  }
+
+  /** Crashes servers around the moment at which they enter or accept an epoch, where the order of writes matters. */
+  private ambush(): () => void {
+    this.note("an ambush on whoever writes an epoch");
+    for (const server of this.servers) {
+      server.onEpoch = () => {
+        if (randomBelow(this.random, 3) > 0) return;
+        this.events.after(5 * randomFraction(this.random), () => server.crash());
+        this.events.after(5 + 200 * randomFraction(this.random) ** 2, () => server.start());
+      };
+    }
+    return () => {
+      for (const server of this.servers) server.onEpoch = undefined;
     };
   }
 
@@ -104,6 +136,18 @@ export class Nemesis {
     const server = this.one();
     server.pause();
     return () => server.resume();
+  }
+
+  /** Cut off and stopped; it goes on before it can be reached, and does not know what it missed. */
+  private freeze(): () => void {
+    const server = this.one();
+    this.note(`server ${server.id} is cut off`);
+    const reconnect = this.block((from, to) => from === server || to === server);
+    server.pause();
+    return () => {
+      server.resume();
+      this.events.after(200 * randomFraction(this.random), reconnect);
+    };
   }
 
   private partition(): () => void {
@@ -174,7 +218,7 @@ export class Nemesis {
 
   private skewClock(): () => void {
     const server = this.one();
-    server.setClockRate(0.7 + 0.6 * randomFraction(this.random));
+    server.setClockRate(CLOCK_RATE_MIN + CLOCK_RATES * randomFraction(this.random));
     return () => server.setClockRate(1);
   }
 

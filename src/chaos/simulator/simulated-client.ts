@@ -25,7 +25,8 @@ export class SimulatedClient {
   private server: SimulatedServer;
   private cxid = 0;
   private readonly pauseMs: number;
-  private readonly syncs: boolean;
+  /** How many of its operations are syncs. */
+  private readonly syncShare: number;
   private stopped = false;
 
   constructor(
@@ -35,7 +36,7 @@ export class SimulatedClient {
     random: RandomSource,
     history: CommittedHistory,
     totals: ClientTotals,
-    syncs: boolean,
+    syncShare: number,
   ) {
     this.sessionId = sessionId;
     this.servers = servers;
@@ -43,9 +44,10 @@ export class SimulatedClient {
     this.random = random;
     this.history = history;
     this.totals = totals;
-    this.syncs = syncs;
+    this.syncShare = syncShare;
     this.server = servers[randomBelow(random, servers.length)]!;
-    this.pauseMs = 20 + randomBelow(random, 200);
+    // From eager to idle, so that some epochs pass without a write.
+    this.pauseMs = 20 * 100 ** randomFraction(random);
   }
 
   start(): void {
@@ -61,7 +63,7 @@ export class SimulatedClient {
     const burst = 1 + (randomBelow(this.random, 4) === 0 ? randomBelow(this.random, 8) : 0);
     let accepted = false;
     for (let count = 0; count < burst; count++) {
-      accepted = this.syncs && randomBelow(this.random, 8) === 0 ? this.sync() : this.write();
+      accepted = randomFraction(this.random) < this.syncShare ? this.sync() : this.write();
       if (!accepted) break;
     }
     if (!accepted) this.server = this.servers[randomBelow(this.random, this.servers.length)]!;

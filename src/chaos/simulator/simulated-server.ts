@@ -1,7 +1,9 @@
+import { epochOf } from "../../base/zxid.js";
 import type { Command, ForwardedRequest, Transmission, ZabMessage } from "../../core/zab/effects.js";
 import type { RecoveredState } from "../../core/zab/journal.js";
 import type { ZabOptions } from "../../core/zab/options.js";
 import type { ZabServer } from "../../core/zab/zab-server.js";
+import { QUORUM } from "../../jute/quorum.js";
 import { type CommittedHistory, payloadOf, readPayload } from "./committed-history.js";
 import type { DiskCommand, SimulatedDisk } from "./simulated-disk.js";
 import type { SimulatedNetwork, Stream } from "./simulated-network.js";
@@ -51,6 +53,8 @@ export class SimulatedServer {
   private readonly trace: Trace;
   private readonly parts: ServerParts;
   peers: readonly SimulatedServer[] = [];
+  /** Called when an epoch is about to be written. */
+  onEpoch: (() => void) | undefined;
 
   constructor(
     options: ZabOptions,
@@ -150,28 +154,34 @@ export class SimulatedServer {
     }
   }
 
-  /** A client's write; false where this server serves nobody. */
+  /** A client's write; false where this server serves nobody. A stopped process finds it when it goes on. */
   write(waiter: Waiter, paddingBytes: number): boolean {
-    const { machine } = this;
-    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
-    const body = payloadOf(waiter.sessionId, waiter.cxid, paddingBytes);
-    this.waiters.push(waiter);
-    machine.advance(this.clockMs);
-    const request = { sessionId: waiter.sessionId, cxid: waiter.cxid, op: WRITE_OP, body, ids: [] };
-    if (machine.nextZxid !== undefined) this.propose(request);
-    else machine.forward(request);
-    this.settle();
+    if (!this.serving) return false;
+    const { sessionId, cxid } = waiter;
+    this.hear(() => {
+      if (!this.takesRequests()) return;
+      this.waiters.push(waiter);
+      const request = { sessionId, cxid, op: WRITE_OP, body: payloadOf(sessionId, cxid, paddingBytes), ids: [] };
+      if (this.machine!.nextZxid !== undefined) this.propose(request);
+      else this.machine!.forward(request);
+    });
     return true;
   }
 
   sync(waiter: Waiter): boolean {
-    const { machine } = this;
-    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
-    this.syncWaiters.push(waiter);
+    if (!this.serving) return false;
     const { sessionId, cxid } = waiter;
-    machine.sync({ sessionId, cxid, op: SYNC_OP, body: Buffer.alloc(0), ids: [] });
-    this.settle();
+    this.hear(() => {
+      if (!this.takesRequests()) return;
+      this.syncWaiters.push(waiter);
+      this.machine!.sync({ sessionId, cxid, op: SYNC_OP, body: Buffer.alloc(0), ids: [] });
+    });
     return true;
+  }
+
+  private takesRequests(): boolean {
+    this.machine!.advance(this.clockMs);
+    return this.serving && this.machine!.isServing;
   }
 
   step(message: ZabMessage): void {
@@ -237,6 +247,7 @@ export class SimulatedServer {
     const resolved: DiskCommand[] = [];
     for (const command of commands) {
       if (this.trace.enabled) this.note(describeCommand(command));
+      if (command.kind === "acceptedEpoch" || command.kind === "currentEpoch") this.onEpoch?.();
       resolved.push(command.kind === "install" ? { ...command, image: this.images.get(command.connection)! } : command);
       this.changeTree(command);
     }
@@ -307,6 +318,8 @@ export class SimulatedServer {
         return;
       case "packet": {
         const { packet } = transmission;
+        if (packet.type === QUORUM.ackEpoch) this.history.accepts(this.id, this.machine!.journal.acceptedEpoch);
+        if (packet.type === QUORUM.followerInfo) this.history.reports(this.id, epochOf(packet.zxid));
         this.deliver(transmission.connection, (peer, connection) => peer.step({ kind: "packet", connection, packet }));
         return;
       }

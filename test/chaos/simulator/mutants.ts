@@ -90,8 +90,8 @@ class UpToDateBeforeQuorum extends Leader {
 }
 
 class ReusingEpoch extends Leader {
-  protected override epochAfter(): number {
-    return this.member.journal.acceptedEpoch + 1;
+  protected override epochAfter(highest: number): number {
+    return Math.max(highest, 1);
   }
 }
 
