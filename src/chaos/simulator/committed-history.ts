@@ -1,20 +1,11 @@
+import { ByteReader } from "../../base/bytes.js";
 import type { Zxid } from "../../base/zxid.js";
+import { readLogRecord } from "../../core/log/transactions.js";
 import type { LogEntry } from "../../core/zab/effects.js";
 import type { QuorumVerifier, ServerId } from "../../core/zab/quorum-verifier.js";
 import type { SimulatedTree } from "./simulated-tree.js";
+import { TreeModel } from "./tree-model.js";
 import { Violation } from "./violation.js";
-
-/** The payload of a simulated write: who wrote, and which of its writes it is. */
-export function payloadOf(sessionId: bigint, cxid: number, paddingBytes: number): Buffer {
-  const payload = Buffer.alloc(12 + paddingBytes);
-  payload.writeBigInt64BE(sessionId, 0);
-  payload.writeInt32BE(cxid, 8);
-  return payload;
-}
-
-export function readPayload(payload: Buffer): { readonly sessionId: bigint; readonly cxid: number } {
-  return { sessionId: payload.readBigInt64BE(0), cxid: payload.readInt32BE(8) };
-}
 
 function hex(zxid: Zxid): string {
   return `0x${zxid.toString(16)}`;
@@ -26,11 +17,13 @@ function hex(zxid: Zxid): string {
  */
 export class CommittedHistory {
   readonly entries: LogEntry[] = [];
+  /** What the entries make of an empty tree. */
+  readonly model = new TreeModel();
   private readonly verifier: QuorumVerifier;
   private readonly diskOf: (voter: ServerId) => SimulatedTree;
   private readonly leaders = new Map<number, ServerId>();
   private readonly acceptedEpochs = new Map<ServerId, number>();
-  private readonly proposals = new Map<Zxid, Buffer>();
+  private readonly proposals = new Map<Zxid, { readonly payload: Buffer; readonly atMs: number }>();
 
   constructor(verifier: QuorumVerifier, diskOf: (voter: ServerId) => SimulatedTree) {
     this.verifier = verifier;
@@ -60,10 +53,9 @@ export class CommittedHistory {
     if (epoch < accepted) throw new Violation(`server ${server} reports epoch ${epoch} and has accepted ${accepted}`);
   }
 
-  proposed({ zxid, payload }: LogEntry): void {
-    const before = this.proposals.get(zxid);
-    if (before !== undefined && !before.equals(payload)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
-    this.proposals.set(zxid, payload);
+  proposed({ zxid, payload }: LogEntry, atMs: number): void {
+    if (this.proposals.has(zxid)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
+    this.proposals.set(zxid, { payload, atMs });
   }
 
   /** Server `server` shows clients a tree that holds `tree`, of which the last `fresh` entries are new there. */
@@ -81,7 +73,7 @@ export class CommittedHistory {
   private extend(server: ServerId, entry: LogEntry): void {
     const { zxid, payload } = entry;
     const proposed = this.proposals.get(zxid);
-    if (proposed === undefined || !proposed.equals(payload)) {
+    if (proposed === undefined || !proposed.payload.equals(payload)) {
       throw new Violation(`server ${server} shows ${hex(zxid)}, which nobody proposed`);
     }
     const holders = new Set(this.verifier.voters.filter((voter) => this.diskOf(voter).has(entry)));
@@ -89,5 +81,6 @@ export class CommittedHistory {
       throw new Violation(`server ${server} shows ${hex(zxid)}, which is on the disks of [${[...holders]}] only`);
     }
     this.entries.push(entry);
+    this.model.commit(readLogRecord(new ByteReader(payload)), proposed.atMs);
   }
 }

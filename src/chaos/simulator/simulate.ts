@@ -1,5 +1,5 @@
 import { AssertionError, assert } from "../../base/assert.js";
-import { randomBelow, SeededRandom } from "../../base/random.js";
+import { randomBelow, randomFraction, SeededRandom } from "../../base/random.js";
 import type { RecoveredState } from "../../core/zab/journal.js";
 import { ZAB_DEFAULTS, type ZabOptions } from "../../core/zab/options.js";
 import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
@@ -7,7 +7,8 @@ import { ZabServer } from "../../core/zab/zab-server.js";
 import { CommittedHistory } from "./committed-history.js";
 import { EventQueue } from "./event-queue.js";
 import { Nemesis } from "./nemesis.js";
-import { type ClientTotals, SimulatedClient } from "./simulated-client.js";
+import { Replica, type ReplicaHost } from "./replica.js";
+import { type ClientTotals, type ClientWorld, SimulatedClient } from "./simulated-client.js";
 import { SimulatedDisk } from "./simulated-disk.js";
 import { SimulatedNetwork } from "./simulated-network.js";
 import { SimulatedServer } from "./simulated-server.js";
@@ -17,6 +18,7 @@ import { Violation } from "./violation.js";
 /** What a simulation is made of; tests put mutants in their place. */
 export interface SimulationParts {
   createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
+  createReplica(host: ReplicaHost): Replica;
   createDisk(events: EventQueue, random: SeededRandom): SimulatedDisk;
 }
 
@@ -42,8 +44,9 @@ export interface Verdict {
   readonly trace: readonly string[];
 }
 
-const REAL_PARTS: SimulationParts = {
+export const REAL_PARTS: SimulationParts = {
   createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
+  createReplica: (host) => new Replica(host),
   createDisk: (events, random) => new SimulatedDisk(events, random),
 };
 
@@ -52,6 +55,9 @@ const SAFETY_PHASE_MS = 10_000;
 const LIVENESS_PHASE_MS = 15_000;
 const CONVERGENCE_CHECK_MS = 100;
 const CLIENTS = 4;
+/** Servers have the numbers below. */
+const FIRST_CLIENT = 100;
+const SESSION_TIMEOUT_MS_MIN = 1_000;
 
 /**
  * Runs one ensemble, its clients and its nemesis from a seed, in simulated time: the same seed gives the same run. First
@@ -69,7 +75,15 @@ class Simulation {
   private readonly servers: SimulatedServer[];
   private readonly history: CommittedHistory;
   private readonly nemesis: Nemesis;
-  private readonly totals: ClientTotals = { writesAcknowledged: 0, syncsAnswered: 0, outcomesUnknown: 0 };
+  private readonly totals: ClientTotals = {
+    writesAcknowledged: 0,
+    readsAnswered: 0,
+    syncsAnswered: 0,
+    events: 0,
+    reconnects: 0,
+    sessionsExpired: 0,
+    outcomesUnknown: 0,
+  };
   private readonly clients: SimulatedClient[] = [];
   private eventCount = 0;
 
@@ -106,12 +120,18 @@ class Simulation {
     });
     for (const server of this.servers) server.peers = this.servers;
     this.nemesis = new Nemesis(this.servers, network, this.events, new SeededRandom(seed, 2), this.trace);
+    const world: ClientWorld = { servers: this.servers, network, history: this.history, totals: this.totals, trace: this.trace };
     for (let index = 0; index < CLIENTS; index++) {
-      const source = new SeededRandom(seed, 200 + index);
-      // Some clients mostly write, some only read, and one writes in any case.
-      const syncShare = mixed ? 0 : index === 0 ? 0.1 : [0.1, 0.5, 1][randomBelow(random, 3)]!;
+      const syncShare = [0, 0.1, 0.5][randomBelow(random, 3)]!;
       this.clients.push(
-        new SimulatedClient(BigInt(index + 1), this.servers, this.events, source, this.history, this.totals, syncShare),
+        new SimulatedClient(FIRST_CLIENT + index, world, new SeededRandom(seed, 200 + index), {
+          // From eager to idle, so that some epochs pass without a write.
+          pauseMs: 20 * 100 ** randomFraction(random),
+          writeShare: index === 0 ? 0.5 : (1 - syncShare) * randomFraction(random),
+          syncShare,
+          syncsByRound: !mixed,
+          timeoutMs: SESSION_TIMEOUT_MS_MIN + randomBelow(random, 2_000),
+        }),
       );
     }
   }

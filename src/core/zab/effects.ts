@@ -62,6 +62,12 @@ export interface ForwardedRequest {
   readonly ids: readonly Id[];
 }
 
+/** As the leader gets it. */
+export interface ReceivedRequest extends ForwardedRequest {
+  /** The learner it came from: a session that has moved to another server may no longer write through this one. */
+  readonly connection: ConnectionId;
+}
+
 /** What the session layer is told. */
 export type SessionEvent =
   /** To a leader: the session was heard of. */
@@ -79,7 +85,7 @@ export type SessionEvent =
 export interface ZabEffects {
   readonly commands: readonly Command[];
   readonly transmissions: readonly Transmission[];
-  readonly requests: readonly ForwardedRequest[];
+  readonly requests: readonly ReceivedRequest[];
   readonly sessionEvents: readonly SessionEvent[];
   /** How many of the syncs asked for here are done, the oldest first; to be answered after the commands are applied. */
   readonly syncsDone: number;

@@ -362,7 +362,7 @@ export class Leader implements MemberState {
     if (op === OP.sync) handler.sync(this.proposedZxid, this.wantRound());
     else {
       const body = reader.bytes.subarray(reader.offset, reader.end);
-      this.member.request({ sessionId, cxid, op, body, ids: packet.authinfo ?? [] });
+      this.member.request({ connection: handler.connection, sessionId, cxid, op, body, ids: packet.authinfo ?? [] });
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 import type { ByteWriter } from "../../base/bytes.js";
 import type { Zxid } from "../../base/zxid.js";
 import type { QuorumPacket, QuorumType } from "../../jute/quorum.js";
-import type { ConnectionId, ForwardedRequest, SessionEvent } from "./effects.js";
+import type { ConnectionId, ReceivedRequest, SessionEvent } from "./effects.js";
 import type { Journal } from "./journal.js";
 import type { ZabOptions } from "./options.js";
 import type { ServerId } from "./quorum-verifier.js";
@@ -18,7 +18,7 @@ export interface Member {
   transmitImage(connection: ConnectionId, zxid: Zxid): void;
   connect(to: ServerId): ConnectionId;
   close(connection: ConnectionId, reason: string): void;
-  request(request: ForwardedRequest): void;
+  request(request: ReceivedRequest): void;
   sessionEvent(event: SessionEvent): void;
   syncDone(): void;
   /** The vote that this server answers with names this epoch from now on. */

@@ -7,6 +7,7 @@ import type {
   ConnectionId,
   ForwardedRequest,
   LogEntry,
+  ReceivedRequest,
   SessionEvent,
   Transmission,
   ZabEffects,
@@ -40,7 +41,7 @@ export class ZabServer implements Member {
   private refusedTruncation: RefusedTruncation | undefined;
   private nextConnection: ConnectionId = -1;
   private transmissions: Transmission[] = [];
-  private requests: ForwardedRequest[] = [];
+  private requests: ReceivedRequest[] = [];
   private sessionEvents: SessionEvent[] = [];
   private syncsDone = 0;
 
@@ -186,7 +187,7 @@ export class ZabServer implements Member {
     this.transmissions.push({ kind: "close", connection, reason });
   }
 
-  request(request: ForwardedRequest): void {
+  request(request: ReceivedRequest): void {
     this.requests.push(request);
   }
 

@@ -1,4 +1,4 @@
-import type { SimulationParts } from "../../../src/chaos/simulator/simulate.js";
+import { REAL_PARTS, type SimulationParts } from "../../../src/chaos/simulator/simulate.js";
 import type { DiskCommand, DiskContents } from "../../../src/chaos/simulator/simulated-disk.js";
 import { SimulatedDisk } from "../../../src/chaos/simulator/simulated-disk.js";
 import type { LogEntry } from "../../../src/core/zab/effects.js";
@@ -9,11 +9,6 @@ import { ZabServer } from "../../../src/core/zab/zab-server.js";
 import type { Notification } from "../../../src/jute/election.js";
 
 // Servers with one mistake each, made by overriding a part of the real one.
-
-const REAL: SimulationParts = {
-  createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
-  createDisk: (events, random) => new SimulatedDisk(events, random),
-};
 
 class AcknowledgingBeforeSync extends SimulatedDisk {
   override submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
@@ -102,19 +97,19 @@ class SyncingWithoutRound extends Leader {
 }
 
 const withDisk = (kind: typeof SimulatedDisk): SimulationParts => ({
-  ...REAL,
+  ...REAL_PARTS,
   createDisk: (events, random) => new kind(events, random),
 });
 const withLeader = (kind: typeof Leader): SimulationParts => ({
-  ...REAL,
+  ...REAL_PARTS,
   createMachine: (...args) => new WithLeader(kind, ...args),
 });
 
 export const MUTANTS: Readonly<Record<string, SimulationParts>> = {
   "acknowledge before sync": withDisk(AcknowledgingBeforeSync),
-  "reply before commit": { ...REAL, createMachine: (...args) => new ReplyingBeforeCommit(...args) },
+  "reply before commit": { ...REAL_PARTS, createMachine: (...args) => new ReplyingBeforeCommit(...args) },
   "commit on a minority": {
-    ...REAL,
+    ...REAL_PARTS,
     createMachine: (options, recovered, nowMs) =>
       new ZabServer({ ...options, verifier: minority(options.verifier) }, recovered, nowMs),
   },
@@ -123,7 +118,7 @@ export const MUTANTS: Readonly<Record<string, SimulationParts>> = {
   "current epoch before the synced history": withDisk(EnteringEpochBeforeHistory),
   "UPTODATE before the quorum's NEWLEADER acknowledgements": withLeader(UpToDateBeforeQuorum),
   "zxid before epoch in a vote": {
-    ...REAL,
+    ...REAL_PARTS,
     createMachine: (options, recovered, nowMs) =>
       new (class extends ZabServer {
         protected override createElection(send: (to: number, notification: Notification) => void): FastLeaderElection {
