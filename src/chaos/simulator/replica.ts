@@ -55,7 +55,7 @@ export class ReplicaConnection extends ClientConnection {
 type Change = (emit: (zxid: Zxid) => EmitEvent<ReplicaConnection>) => void;
 
 /** Small enough to be made anew at every restart of a simulated server. */
-const ARENA_BYTES = 4 * 2 ** 20;
+const ARENA_BYTES = 2 * 2 ** 20;
 const TICK_MS = 100;
 /** Where the requests of the leader's own clients come from. */
 const LOCAL: ConnectionId = -1;
@@ -94,10 +94,10 @@ export class Replica {
   private nextSessionId: bigint;
   private readonly scratch = new ByteWriter(256);
 
+  /** `load` has to be called before anything else. */
   constructor(host: ReplicaHost) {
     this.host = host;
     this.nextSessionId = firstSessionId(host.serverId, host.clockMs);
-    this.load([]);
   }
 
   /** Begins again with what `entries` make of an empty tree. */
@@ -107,8 +107,11 @@ export class Replica {
     createFreshTree(this.store);
     this.sessions = new SessionTable();
     this.watches = new WatchTables();
-    this.reads = new Reads(this.store, this.watches as WatchTables<ClientConnection>, OPTIONS, (connection, type, path) =>
-      this.sendEvent(connection as ReplicaConnection, type, path, -1),
+    this.reads = new Reads(
+      this.store,
+      this.watches as WatchTables<ClientConnection>,
+      OPTIONS,
+      (connection, type, path) => this.sendEvent(connection as ReplicaConnection, type, path, -1),
     );
     this.applier = this.createApplier();
     this.appliedZxid = 0;
@@ -289,7 +292,8 @@ export class Replica {
     if (this.changed.length === 0) return;
     const { changed } = this;
     this.changed = [];
-    for (const { zxid, tell } of changed) tell(() => (connection, type, path) => this.sendEvent(connection, type, path, zxid));
+    for (const { zxid, tell } of changed)
+      tell(() => (connection, type, path) => this.sendEvent(connection, type, path, zxid));
   }
 
   /** Whether a read has to wait for what its client asked for before. */

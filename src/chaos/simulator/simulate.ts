@@ -51,7 +51,7 @@ export const REAL_PARTS: SimulationParts = {
 };
 
 /** Faults go on for this long; then everything heals, and has to work again within the other. */
-const SAFETY_PHASE_MS = 10_000;
+const SAFETY_PHASE_MS = 5_000;
 const LIVENESS_PHASE_MS = 15_000;
 const CONVERGENCE_CHECK_MS = 100;
 const CLIENTS = 4;
@@ -119,8 +119,13 @@ class Simulation {
       return new SimulatedServer(zabOptions, disk, network, this.history, this.trace, parts);
     });
     for (const server of this.servers) server.peers = this.servers;
-    this.nemesis = new Nemesis(this.servers, network, this.events, new SeededRandom(seed, 2), this.trace);
-    const world: ClientWorld = { servers: this.servers, network, history: this.history, totals: this.totals, trace: this.trace };
+    const world: ClientWorld = {
+      servers: this.servers,
+      network,
+      history: this.history,
+      totals: this.totals,
+      trace: this.trace,
+    };
     for (let index = 0; index < CLIENTS; index++) {
       const syncShare = [0, 0.1, 0.5][randomBelow(random, 3)]!;
       this.clients.push(
@@ -134,6 +139,8 @@ class Simulation {
         }),
       );
     }
+    const victims = { servers: this.servers, clients: this.clients, network };
+    this.nemesis = new Nemesis(victims, new SeededRandom(seed, 2), this.trace);
   }
 
   run(): Verdict {
@@ -171,7 +178,10 @@ class Simulation {
     if (!this.runUntil(SAFETY_PHASE_MS + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
     for (const client of this.clients) client.stop();
     const converged = (): boolean =>
-      this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid);
+      this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid) &&
+      this.history.model.openSessions.every((id) =>
+        this.clients.some((client) => !client.dead && client.sessionId === id),
+      );
     if (!this.runUntil(SAFETY_PHASE_MS + 2 * LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
     this.checkReplicas();
   }

@@ -344,7 +344,9 @@ export class SimulatedClient implements LinkEnd {
     const bytes = Buffer.from(data, "latin1");
     const kind = randomBelow(this.random, 10);
     if (kind < 6) {
-      this.intend(OP.setData, path, data, version, 0, (writer) => SetDataRequest.write(writer, { path, data: bytes, version }));
+      this.intend(OP.setData, path, data, version, 0, (writer) =>
+        SetDataRequest.write(writer, { path, data: bytes, version }),
+      );
     } else if (kind === 6) {
       this.intend(OP.delete, path, "", version, 0, (writer) => DeleteRequest.write(writer, { path, version }));
     } else {

@@ -51,8 +51,8 @@ export class SimulatedServer implements LinkEnd {
   private readonly trace: Trace;
   private readonly parts: ServerParts;
   peers: readonly SimulatedServer[] = [];
-  /** Called when an epoch is about to be written. */
-  onEpoch: (() => void) | undefined;
+  /** Called as a command is given to the disk, or to the tree: where the order of writes matters. */
+  onCommand: ((kind: Command["kind"]) => void) | undefined;
 
   constructor(
     options: ZabOptions,
@@ -273,7 +273,7 @@ export class SimulatedServer implements LinkEnd {
     const resolved: DiskCommand[] = [];
     for (const command of commands) {
       if (this.trace.enabled) this.note(describeCommand(command));
-      if (command.kind === "acceptedEpoch" || command.kind === "currentEpoch") this.onEpoch?.();
+      this.onCommand?.(command.kind);
       resolved.push(command.kind === "install" ? { ...command, image: this.images.get(command.connection)! } : command);
       this.changeTree(command);
     }

@@ -100,7 +100,8 @@ export class TreeModel {
   nextChange(path: string, zxid: Zxid): Zxid | undefined {
     const changes = this.changes.get(path) ?? NO_CHANGES;
     let found: Zxid | undefined;
-    for (let place = changes.length - 1; place >= 0 && changes[place]!.zxid > zxid; place--) found = changes[place]!.zxid;
+    for (let place = changes.length - 1; place >= 0 && changes[place]!.zxid > zxid; place--)
+      found = changes[place]!.zxid;
     return found;
   }
 

@@ -1,3 +1,4 @@
+import { Replica, type ReplicaConnection } from "../../../src/chaos/simulator/replica.js";
 import { REAL_PARTS, type SimulationParts } from "../../../src/chaos/simulator/simulate.js";
 import type { DiskCommand, DiskContents } from "../../../src/chaos/simulator/simulated-disk.js";
 import { SimulatedDisk } from "../../../src/chaos/simulator/simulated-disk.js";
@@ -84,9 +85,14 @@ class UpToDateBeforeQuorum extends Leader {
   }
 }
 
+/** Takes the latest epoch that was accepted, its own or that of a follower, for its own new one. */
 class ReusingEpoch extends Leader {
   protected override epochAfter(highest: number): number {
-    return Math.max(highest, 1);
+    if (highest === 0) return 1;
+    const { journal } = this.member;
+    // The journal would refuse to accept an epoch twice.
+    journal.acceptedEpoch = Math.min(journal.acceptedEpoch, highest - 1);
+    return highest;
   }
 }
 
@@ -96,6 +102,52 @@ class SyncingWithoutRound extends Leader {
   }
 }
 
+class ReadingBeforeOwnWrite extends Replica {
+  protected override hasToWait(): boolean {
+    return false;
+  }
+}
+
+/** Watches hear of changes at the next tick only. */
+class OmittingDrain extends Replica {
+  private ticking = false;
+
+  override tick(): void {
+    this.ticking = true;
+    super.tick();
+    this.ticking = false;
+  }
+
+  protected override drain(): void {
+    if (this.ticking) super.drain();
+  }
+}
+
+/** A follower closes the sessions that it has not heard of. */
+class ExpiringAtFollower extends Replica {
+  private readonly heardAtMs = new Map<bigint, number>();
+
+  override received(connection: ReplicaConnection, frame: Buffer): boolean {
+    this.heardAtMs.set(connection.id, this.host.clockMs);
+    return super.received(connection, frame);
+  }
+
+  protected override expireSessions(): void {
+    super.expireSessions();
+    if (this.role === "leading") return;
+    const { clockMs } = this.host;
+    for (const [id, timeoutMs] of [...this.sessions.entries()]) {
+      const heardAtMs = this.heardAtMs.get(id);
+      if (heardAtMs === undefined) this.heardAtMs.set(id, clockMs);
+      else if (clockMs - heardAtMs > timeoutMs) this.closeSession(id);
+    }
+  }
+}
+
+const withReplica = (kind: typeof Replica): SimulationParts => ({
+  ...REAL_PARTS,
+  createReplica: (host) => new kind(host),
+});
 const withDisk = (kind: typeof SimulatedDisk): SimulationParts => ({
   ...REAL_PARTS,
   createDisk: (events, random) => new kind(events, random),
@@ -128,4 +180,7 @@ export const MUTANTS: Readonly<Record<string, SimulationParts>> = {
   },
   "epoch reused": withLeader(ReusingEpoch),
   "sync without a quorum round": withLeader(SyncingWithoutRound),
+  "read before own write": withReplica(ReadingBeforeOwnWrite),
+  "watch drain omitted": withReplica(OmittingDrain),
+  "session expired by a follower": withReplica(ExpiringAtFollower),
 };
