@@ -79,20 +79,61 @@ export class Nemesis {
     if (this.faults.length > 0) this.plan();
   }
 
-  /** Ends every fault; some runs end in a power cut, so that the ensemble has to find together from what is on disk. */
+  /** Ends every fault. */
   heal(): void {
     this.stopped = true;
     for (const end of [...this.active]) end();
-    if (randomBelow(this.random, 2) === 0) {
-      this.note("power is cut");
-      for (const server of this.servers) server.crash();
-    }
+    this.active.clear();
     for (const server of this.servers) {
+      server.onCommand = undefined;
       server.resume();
       server.setClockRate(1);
       server.start();
     }
     this.note("everything is healed");
+  }
+
+  /**
+   * One last harm to an ensemble that was healthy, for what random faults seldom bring about. `depose`: the leader is cut
+   * off with whatever its clients still write, and power is cut as soon as the next one serves. `freeze`: the leader
+   * stops and goes on later, as if nothing had happened, while another leads. Returns whether it is over.
+   */
+  strikeLast(how: "depose" | "freeze" | "power"): () => boolean {
+    const { leader } = this;
+    if (how === "power" || leader === undefined) {
+      this.powerCut();
+      return () => true;
+    }
+    let over = false;
+    let opened = false;
+    const reconnect = this.cut(leader);
+    this.active.add(reconnect);
+    if (how === "freeze") {
+      const resume = this.stop(leader);
+      this.events.after(500 + 1_000 * randomFraction(this.random), () => {
+        resume();
+        this.events.after(100, () => {
+          over = true;
+        });
+      });
+      return () => over;
+    }
+    for (const server of this.servers) {
+      server.onCommand = (kind) => {
+        if (kind !== "open" || server === leader || opened) return;
+        opened = true;
+        this.events.after(5 * randomFraction(this.random), () => {
+          this.powerCut();
+          over = true;
+        });
+      };
+    }
+    return () => over;
+  }
+
+  private powerCut(): void {
+    this.note("power is cut");
+    for (const server of this.servers) server.crash();
   }
 
   private plan(): void {

@@ -26,6 +26,7 @@ import { ERROR } from "../../jute/errors.js";
 import { beginFrame, endFrame } from "../../jute/framing.js";
 import { KEEPER_STATE, OP, XID } from "../../jute/opcodes.js";
 import { ConnectRequest, ConnectResponse, STAT_BYTES, WatcherEvent } from "../../jute/records.js";
+import type { SimulatedTree } from "./simulated-tree.js";
 
 /** What a replica needs of the process it is part of. */
 export interface ReplicaHost {
@@ -56,6 +57,8 @@ type Change = (emit: (zxid: Zxid) => EmitEvent<ReplicaConnection>) => void;
 
 /** Small enough to be made anew at every restart of a simulated server. */
 const ARENA_BYTES = 2 * 2 ** 20;
+/** By server: one simulation runs at a time, and a store begins in memory that is wiped. */
+const arenas = new Map<number, SharedArrayBuffer>();
 const TICK_MS = 100;
 /** Where the requests of the leader's own clients come from. */
 const LOCAL: ConnectionId = -1;
@@ -74,7 +77,7 @@ export class Replica {
   appliedZxid: Zxid = 0;
   role: Role | undefined;
   protected readonly host: ReplicaHost;
-  protected sessions!: SessionTable;
+  protected sessions: SessionTable | undefined;
   private watches!: WatchTables<ReplicaConnection>;
   private reads!: Reads;
   private applier!: Applier;
@@ -94,16 +97,18 @@ export class Replica {
   private nextSessionId: bigint;
   private readonly scratch = new ByteWriter(256);
 
-  /** `load` has to be called before anything else. */
+  /** Nothing else may be called before `open`. */
   constructor(host: ReplicaHost) {
     this.host = host;
     this.nextSessionId = firstSessionId(host.serverId, host.clockMs);
   }
 
   /** Begins again with what `entries` make of an empty tree. */
-  load(entries: Iterable<LogEntry>): void {
-    assert(this.role === undefined, "a server that serves does not change what it has shown");
-    this.store = ZnodeStore.create({ arenaBytesMax: ARENA_BYTES, hashSeed: this.host.serverId, readersMax: 0 });
+  private load(entries: Iterable<LogEntry>): void {
+    const { serverId } = this.host;
+    const memory = arenas.get(serverId) ?? new SharedArrayBuffer(ARENA_BYTES);
+    arenas.set(serverId, memory);
+    this.store = ZnodeStore.create({ arenaBytesMax: ARENA_BYTES, hashSeed: serverId, readersMax: 0, memory });
     createFreshTree(this.store);
     this.sessions = new SessionTable();
     this.watches = new WatchTables();
@@ -118,11 +123,17 @@ export class Replica {
     for (const entry of entries) this.apply(entry);
   }
 
-  open(role: Role): void {
+  /**
+   * Serves the tree that `history` makes, which goes on from what was applied so far unless `anew`. Until then nobody sees
+   * the tree, so what was applied or cut meanwhile is caught up with here, at once.
+   */
+  open(role: Role, history: SimulatedTree, anew: boolean): void {
+    if (anew || this.sessions === undefined) this.load(history.after(0));
+    else for (const entry of history.after(this.appliedZxid)) this.apply(entry);
     this.role = role;
     if (role !== "leading") return;
     this.tracker = new SessionTracker(TICK_MS, this.host.clockMs);
-    for (const [id, timeoutMs] of this.sessions.entries()) this.tracker.add(id, timeoutMs, this.host.clockMs);
+    for (const [id, timeoutMs] of this.sessions!.entries()) this.tracker.add(id, timeoutMs, this.host.clockMs);
     this.owners.clear();
     this.changes = new OutstandingChanges(this.store);
     this.preparer = new Preparer(this.store, this.changes, OPTIONS);
@@ -491,7 +502,7 @@ export class Replica {
       deleted: (path, _acl, _parentAcl, zxid) => publish(zxid, (emit) => watches.nodeDeleted(path, emit(zxid))),
       dataChanged: (path, zxid) => publish(zxid, (emit) => watches.nodeDataChanged(path, emit(zxid))),
     };
-    return new Applier(this.store, this.sessions, listener, this.changes);
+    return new Applier(this.store, this.sessions!, listener, this.changes);
   }
 
   private close(connection: ReplicaConnection): void {

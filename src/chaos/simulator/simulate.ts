@@ -53,7 +53,8 @@ export const REAL_PARTS: SimulationParts = {
 /** Faults go on for this long; then everything heals, and has to work again within the other. */
 const SAFETY_PHASE_MS = 5_000;
 const LIVENESS_PHASE_MS = 15_000;
-const CONVERGENCE_CHECK_MS = 100;
+const LAST_STRIKE_MS = 2_000;
+const CONVERGENCE_CHECK_MS = 20;
 const CLIENTS = 4;
 /** Servers have the numbers below. */
 const FIRST_CLIENT = 100;
@@ -70,6 +71,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Verdict
 class Simulation {
   private readonly seed: number;
   private readonly voters: number;
+  private readonly random: SeededRandom;
   private readonly events = new EventQueue();
   private readonly trace: Trace;
   private readonly servers: SimulatedServer[];
@@ -90,6 +92,7 @@ class Simulation {
   constructor(seed: number, { servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions) {
     this.seed = seed;
     const random = new SeededRandom(seed);
+    this.random = random;
     this.voters = voters ?? (randomBelow(random, 4) === 0 ? 5 : 3);
     const observers = randomBelow(random, 4) === 0 ? 1 : 0;
     this.trace = new Trace(traceLines);
@@ -171,19 +174,30 @@ class Simulation {
     this.nemesis.start();
     this.runUntil(SAFETY_PHASE_MS, () => false);
     this.nemesis.heal();
+    this.strikeLast();
     const acknowledged = this.totals.writesAcknowledged;
     // Writes have to go on first; then the clients fall silent, and the replicas have to become the same.
     const writesAgain = (): boolean =>
       this.totals.writesAcknowledged > acknowledged && this.servers.every((server) => server.serving);
-    if (!this.runUntil(SAFETY_PHASE_MS + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
+    if (!this.runUntil(this.events.nowMs + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
     for (const client of this.clients) client.stop();
     const converged = (): boolean =>
       this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid) &&
       this.history.model.openSessions.every((id) =>
         this.clients.some((client) => !client.dead && client.sessionId === id),
       );
-    if (!this.runUntil(SAFETY_PHASE_MS + 2 * LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
+    if (!this.runUntil(this.events.nowMs + LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
     this.checkReplicas();
+  }
+
+  private strikeLast(): void {
+    const how = [undefined, "power", "depose", "freeze"] as const;
+    const last = how[randomBelow(this.random, how.length)];
+    if (last === undefined) return;
+    // An ensemble that does not come back here will be found out in the liveness phase.
+    this.runUntil(this.events.nowMs + LAST_STRIKE_MS, () => this.servers.every((server) => server.serving));
+    this.runUntil(this.events.nowMs + LAST_STRIKE_MS, this.nemesis.strikeLast(last));
+    this.nemesis.heal();
   }
 
   /** Runs until `done`, looked at from time to time; false if the time comes first. */

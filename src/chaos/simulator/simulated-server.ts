@@ -40,6 +40,8 @@ export class SimulatedServer implements LinkEnd {
   /** Set while the process is stopped: what it would have heard. */
   private backlog: (() => void)[] | undefined;
   private incarnation = 0;
+  /** The tree is not what the replica has applied and more. */
+  private reload = true;
   private readonly sockets = new Map<number, Socket>();
   private readonly images = new Map<number, SimulatedTree>();
   private nextConnection = 0;
@@ -100,7 +102,7 @@ export class SimulatedServer implements LinkEnd {
     );
     this.machine = this.parts.createMachine(this.options, state, this.clockMs);
     this.replica = this.parts.createReplica(this.replicaHost(this.machine));
-    this.replica.load(tree.after(0));
+    this.reload = true;
     this.machine.start();
     this.settle();
     this.scheduleTick(this.incarnation);
@@ -303,7 +305,8 @@ export class SimulatedServer implements LinkEnd {
         this.serving = true;
         if (command.role === "leading") this.history.leads(this.id, command.epoch);
         this.history.shown(this.id, this.tree, this.tree.count);
-        this.replica!.open(command.role);
+        this.replica!.open(command.role, this.tree, this.reload);
+        this.reload = false;
         return;
       case "shut":
         this.serving = false;
@@ -319,13 +322,13 @@ export class SimulatedServer implements LinkEnd {
   private apply(entries: readonly LogEntry[]): void {
     this.tree = this.tree.apply(entries);
     if (this.serving) this.history.shown(this.id, this.tree, entries.length);
-    for (const entry of entries) this.replica!.apply(entry);
+    if (this.serving) for (const entry of entries) this.replica!.apply(entry);
   }
 
   private replace(tree: SimulatedTree): void {
     if (tree === this.tree) return;
     this.tree = tree;
-    this.replica!.load(tree.after(0));
+    this.reload = true;
   }
 
   private transmit(transmission: Transmission): void {

@@ -136,7 +136,7 @@ class ExpiringAtFollower extends Replica {
     super.expireSessions();
     if (this.role === "leading") return;
     const { clockMs } = this.host;
-    for (const [id, timeoutMs] of [...this.sessions.entries()]) {
+    for (const [id, timeoutMs] of [...this.sessions!.entries()]) {
       const heardAtMs = this.heardAtMs.get(id);
       if (heardAtMs === undefined) this.heardAtMs.set(id, clockMs);
       else if (clockMs - heardAtMs > timeoutMs) this.closeSession(id);
