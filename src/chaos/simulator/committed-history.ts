@@ -11,6 +11,12 @@ function hex(zxid: Zxid): string {
   return `0x${zxid.toString(16)}`;
 }
 
+/** How far a server has come: the epoch it is in, and the end of its log. */
+export interface History {
+  readonly epoch: number;
+  readonly zxid: Zxid;
+}
+
 /**
  * The one history there may be, pieced together from what serving replicas show: each may only show a prefix of it, what
  * is shown stays, and what is shown for the first time has to be on the disks of a quorum.
@@ -19,6 +25,8 @@ export class CommittedHistory {
   readonly entries: LogEntry[] = [];
   /** What the entries make of an empty tree. */
   readonly model = new TreeModel();
+  /** Nothing happens that a server may give up for. */
+  steadfast = false;
   private readonly verifier: QuorumVerifier;
   private readonly diskOf: (voter: ServerId) => SimulatedTree;
   private readonly leaders = new Map<number, ServerId>();
@@ -51,6 +59,19 @@ export class CommittedHistory {
   reports(server: ServerId, epoch: number): void {
     const accepted = this.acceptedEpochs.get(server) ?? 0;
     if (epoch < accepted) throw new Violation(`server ${server} reports epoch ${epoch} and has accepted ${accepted}`);
+  }
+
+  /** A server that served no longer does, though it lives. */
+  gaveUp(server: ServerId, reason: string): void {
+    if (this.steadfast) throw new Violation(`server ${server} gives up, since ${reason}`);
+  }
+
+  /** A server votes: for nobody whose history is older than its own, by epoch and then zxid. */
+  votes(server: ServerId, own: History, vote: History): void {
+    if (vote.epoch > own.epoch || (vote.epoch === own.epoch && vote.zxid >= own.zxid)) return;
+    throw new Violation(
+      `server ${server} at ${hex(own.zxid)} of epoch ${own.epoch} votes for ${hex(vote.zxid)} of epoch ${vote.epoch}`,
+    );
   }
 
   proposed({ zxid, payload }: LogEntry, atMs: number): void {

@@ -8,6 +8,8 @@ import { CLOCK_RATE_MAX, CLOCK_RATE_MIN } from "./tree-model.js";
 
 const FAULT_MS_MIN = 4;
 const FAULT_MS_MAX = 2_000;
+const STALL_JITTER_MS = 50;
+const STALL_MS = 500;
 /** What an ambush waits for. */
 const MOMENTS = ["acceptedEpoch", "currentEpoch", "currentEpoch", "open", "truncate", "install", "append"] as const;
 
@@ -77,6 +79,26 @@ export class Nemesis {
     }
     if (randomBelow(this.random, 2) === 0) for (const server of this.servers) server.setClockRate(this.clockRate());
     if (this.faults.length > 0) this.plan();
+  }
+
+  /** Slow, and nothing else: every message up to 50 ms late, and now and then one process, or one disk, stalls for 500 ms. */
+  stall(): void {
+    this.jitterBy(STALL_JITTER_MS);
+    const next = (): void => {
+      if (this.stopped) return;
+      const server = this.one();
+      if (randomBelow(this.random, 2) === 0) {
+        this.events.after(STALL_MS, this.stop(server));
+      } else {
+        server.disk.health.syncMs = STALL_MS;
+        this.events.after(STALL_MS, () => {
+          server.disk.health.syncMs = 1;
+        });
+      }
+      // Two stalls in a row would be a longer one to whoever waits for both.
+      this.events.after(2 * STALL_MS + 2 * STALL_MS * randomFraction(this.random), next);
+    };
+    this.events.after(2 * STALL_MS, next);
   }
 
   /** Ends every fault. */
@@ -332,7 +354,10 @@ export class Nemesis {
   }
 
   private jitter(): () => void {
-    const jitterMs = 10 * 8 ** randomFraction(this.random);
+    return this.jitterBy(10 * 8 ** randomFraction(this.random));
+  }
+
+  private jitterBy(jitterMs: number): () => void {
     const links = this.servers.flatMap((from) => this.servers.map((to) => this.network.link(from.id, to.id)));
     this.note(`messages take up to ${jitterMs.toFixed(0)} ms longer`);
     for (const link of links) link.jitterMs = jitterMs;

@@ -22,7 +22,14 @@ export interface SimulationParts {
   createDisk(events: EventQueue, random: SeededRandom): SimulatedDisk;
 }
 
+/**
+ * `faults`: everything that may go wrong, and every promise has to hold. `stalls`: 50 ms of jitter and stalls of 500 ms with the
+ * default time limits, and nobody may be given up.
+ */
+export type SimulationProfile = "faults" | "stalls";
+
 export interface SimulationOptions {
+  readonly profile?: SimulationProfile;
   /** How many servers vote; drawn from the seed where it is not given. */
   readonly servers?: number;
   /** How many of the last lines to keep for a reader; none unless given. */
@@ -53,6 +60,9 @@ export const REAL_PARTS: SimulationParts = {
 /** Faults go on for this long; then everything heals, and has to work again within the other. */
 const SAFETY_PHASE_MS = 5_000;
 const LIVENESS_PHASE_MS = 15_000;
+const STALLS_PHASE_MS = 20_000;
+/** Short time limits, so that much happens in little time. */
+const HASTY = { tickTimeMs: 200, peerTimeoutMs: 300, notificationIntervalMaxMs: 2_000 } as const;
 const LAST_STRIKE_MS = 2_000;
 const CONVERGENCE_CHECK_MS = 20;
 const CLIENTS = 4;
@@ -70,6 +80,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Verdict
 
 class Simulation {
   private readonly seed: number;
+  private readonly profile: SimulationProfile;
   private readonly voters: number;
   private readonly random: SeededRandom;
   private readonly events = new EventQueue();
@@ -89,8 +100,12 @@ class Simulation {
   private readonly clients: SimulatedClient[] = [];
   private eventCount = 0;
 
-  constructor(seed: number, { servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions) {
+  constructor(
+    seed: number,
+    { profile = "faults", servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions,
+  ) {
     this.seed = seed;
+    this.profile = profile;
     const random = new SeededRandom(seed);
     this.random = random;
     this.voters = voters ?? (randomBelow(random, 4) === 0 ? 5 : 3);
@@ -110,10 +125,8 @@ class Simulation {
         verifier,
         configText: Buffer.from("version=0"),
         configVersion: 0,
-        tickTimeMs: 200,
-        peerTimeoutMs: 300,
-        notificationIntervalMaxMs: 2_000,
-        batched: !(mixed && randomBelow(random, 2) === 0),
+        ...(profile === "faults" ? HASTY : {}),
+        batched: profile === "stalls" || !(mixed && randomBelow(random, 2) === 0),
         windowEntriesMin,
         windowBytesMax,
         inFlightBytesMax: Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1),
@@ -135,10 +148,11 @@ class Simulation {
         new SimulatedClient(FIRST_CLIENT + index, world, new SeededRandom(seed, 200 + index), {
           // From eager to idle, so that some epochs pass without a write.
           pauseMs: 20 * 100 ** randomFraction(random),
-          writeShare: index === 0 ? 0.5 : (1 - syncShare) * randomFraction(random),
+          // Whoever does not write is not held up by writes that a cut-off leader never commits.
+          writeShare: index === 0 ? 0.5 : randomBelow(random, 3) === 0 ? 0 : (1 - syncShare) * randomFraction(random),
           syncShare,
           syncsByRound: !mixed,
-          timeoutMs: SESSION_TIMEOUT_MS_MIN + randomBelow(random, 2_000),
+          timeoutMs: (profile === "stalls" ? 4 : 1) * (SESSION_TIMEOUT_MS_MIN + randomBelow(random, 2_000)),
         }),
       );
     }
@@ -171,10 +185,8 @@ class Simulation {
   private runPhases(): void {
     for (const server of this.servers) server.start();
     for (const client of this.clients) client.start();
-    this.nemesis.start();
-    this.runUntil(SAFETY_PHASE_MS, () => false);
-    this.nemesis.heal();
-    this.strikeLast();
+    if (this.profile === "stalls") this.runStalls();
+    else this.runFaults();
     const acknowledged = this.totals.writesAcknowledged;
     // Writes have to go on first; then the clients fall silent, and the replicas have to become the same.
     const writesAgain = (): boolean =>
@@ -188,6 +200,22 @@ class Simulation {
       );
     if (!this.runUntil(this.events.nowMs + LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
     this.checkReplicas();
+  }
+
+  private runFaults(): void {
+    this.nemesis.start();
+    this.runUntil(SAFETY_PHASE_MS, () => false);
+    this.nemesis.heal();
+    this.strikeLast();
+  }
+
+  private runStalls(): void {
+    this.runUntil(LIVENESS_PHASE_MS, () => this.servers.every((server) => server.serving));
+    this.history.steadfast = true;
+    this.nemesis.stall();
+    this.runUntil(this.events.nowMs + STALLS_PHASE_MS, () => false);
+    this.nemesis.heal();
+    if (this.totals.sessionsExpired > 0) throw new Violation(`${this.totals.sessionsExpired} sessions have expired`);
   }
 
   private strikeLast(): void {

@@ -90,7 +90,8 @@ export class SimulatedClient implements LinkEnd {
   private asked: Asked[] = [];
   private lastZxidSeen: Zxid = 0;
   private heardAtMs = 0;
-  private openSinceMs = 0;
+  /** It has asked for the end of its session. */
+  private closing = false;
   private stopped = false;
   /** Fell silent for good: its session has to end, and its ephemerals with it. */
   dead = false;
@@ -110,11 +111,6 @@ export class SimulatedClient implements LinkEnd {
   /** Asks for no more, but keeps its session. */
   stop(): void {
     this.stopped = true;
-  }
-
-  /** Since when it has been connected without a break; Infinity if it is not. */
-  get connectedSinceMs(): number {
-    return this.phase === "open" ? this.openSinceMs : Infinity;
   }
 
   /** Falls silent for good, without a word. */
@@ -228,8 +224,8 @@ export class SimulatedClient implements LinkEnd {
   private welcomed(reader: ByteReader): void {
     const { sessionId } = ConnectResponse.read(reader);
     if (sessionId === 0n) {
-      this.world.totals.sessionsExpired++;
-      this.note("is told that its session has expired");
+      if (!this.closing) this.world.totals.sessionsExpired++;
+      this.note("is told that its session is over");
       this.forget();
       this.leave();
       return;
@@ -238,7 +234,6 @@ export class SimulatedClient implements LinkEnd {
     else this.world.totals.reconnects++;
     this.sessionId = sessionId;
     this.phase = "open";
-    this.openSinceMs = this.nowMs;
     this.connections++;
     if (this.watches.size === 0) return;
     const { dataWatches, existWatches, childWatches } = this.watches.lists();
@@ -249,6 +244,7 @@ export class SimulatedClient implements LinkEnd {
 
   private forget(): void {
     this.sessionId = 0n;
+    this.closing = false;
     this.connections = 0;
     this.xid = 0;
     this.lastZxidSeen = 0;
@@ -360,6 +356,7 @@ export class SimulatedClient implements LinkEnd {
   }
 
   private closeSession(): void {
+    this.closing = true;
     this.intend(OP.closeSession, "", "", -1, 0, () => undefined);
   }
 

@@ -310,6 +310,7 @@ export class SimulatedServer implements LinkEnd {
         return;
       case "shut":
         this.serving = false;
+        this.history.gaveUp(this.id, this.machine!.lastReason);
         this.replica!.shut();
         for (const link of [...this.clients.keys()]) this.dropClient(link);
         return;
@@ -339,6 +340,11 @@ export class SimulatedServer implements LinkEnd {
       case "notification": {
         const peer = this.peerOf(transmission.to);
         const { notification } = transmission;
+        const { state, leader, zxid, peerEpoch: epoch } = notification;
+        if (state === "looking" && this.options.verifier.isVoter(this.id) && leader >= 0) {
+          const { currentEpoch, lastZxid } = this.machine!.journal;
+          this.history.votes(this.id, { epoch: currentEpoch, zxid: lastZxid }, { epoch, zxid });
+        }
         this.network.send(this.id, peer.id, () => peer.step({ kind: "notification", from: this.id, notification }));
         return;
       }
