@@ -7,7 +7,6 @@ import { type SimulationProfile, simulate } from "../chaos/simulator/simulate.js
 import { Interrupt } from "./interrupt.js";
 import { createOutput, type Output } from "./output.js";
 import { Progress } from "./progress.js";
-import { formatCount } from "./table.js";
 
 interface SimulateOptions {
   readonly seeds: string;
@@ -131,6 +130,10 @@ function showBroken(
   output.line(`seed ${seed}, its last ${trace.length} lines:`);
   for (const line of trace) output.line(line);
   output.line();
+}
+
+function formatCount(value: number): string {
+  return value.toLocaleString("en-US");
 }
 
 function showTotals(totals: SimulationTotals, seedsPerSecond: number, output: Output): void {

@@ -204,6 +204,8 @@ export class SimulatedClient implements LinkEnd {
     this.phase = "away";
     this.world.totals.outcomesUnknown += this.asked.length;
     this.asked = [];
+    // Nobody comes back to a session it wanted to end: the end may overtake it, whatever has happened since.
+    if (this.closing) this.forget();
   }
 
   lost(link: ClientLink): void {
@@ -224,8 +226,8 @@ export class SimulatedClient implements LinkEnd {
   private welcomed(reader: ByteReader): void {
     const { sessionId } = ConnectResponse.read(reader);
     if (sessionId === 0n) {
-      if (!this.closing) this.world.totals.sessionsExpired++;
-      this.note("is told that its session is over");
+      this.world.totals.sessionsExpired++;
+      this.note("is told that its session has expired");
       this.forget();
       this.leave();
       return;
@@ -285,10 +287,7 @@ export class SimulatedClient implements LinkEnd {
     if (err !== ERROR.OK) return;
     if (intent.op === OP.create && reader.string() !== outcome.path) throw this.violation("is told another path");
     if (intent.op === OP.setData) this.checkStat(Stat.read(reader), intent.path, zxid);
-    if (intent.op === OP.closeSession) {
-      this.forget();
-      this.leave();
-    }
+    if (intent.op === OP.closeSession) this.leave();
   }
 
   /** Whoever syncs sees all that anybody was shown before. */
