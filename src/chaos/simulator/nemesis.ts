@@ -13,6 +13,12 @@ const STALL_MS = 500;
 /** What an ambush waits for. */
 const MOMENTS = ["acceptedEpoch", "currentEpoch", "currentEpoch", "open", "truncate", "install", "append"] as const;
 
+const FREEZE_AFTER_MS = 150;
+/** Longer than it takes the others to agree on a leader. */
+const FREEZE_MS_MIN = 700;
+
+export type LastStrike = "power" | "depose" | "freeze" | "leaveBehind";
+
 /** A fault that begins now; what it returns ends it. */
 type Fault = () => () => void;
 
@@ -115,31 +121,22 @@ export class Nemesis {
     this.note("everything is healed");
   }
 
-  /**
-   * One last harm to an ensemble that was healthy, for what random faults seldom bring about. `depose`: the leader is cut
-   * off with whatever its clients still write, and power is cut as soon as the next one serves. `freeze`: the leader
-   * stops and goes on later, as if nothing had happened, while another leads. Returns whether it is over.
-   */
-  strikeLast(how: "depose" | "freeze" | "power"): () => boolean {
+  /** One last harm to an ensemble that was healthy, for what random faults seldom bring about. Returns whether it is over. */
+  strikeLast(how: LastStrike): () => boolean {
     const { leader } = this;
     if (how === "power" || leader === undefined) {
       this.powerCut();
       return () => true;
     }
+    if (how === "depose") return this.depose(leader);
+    return how === "freeze" ? this.freezeLeader(leader) : this.leaveBehind(leader);
+  }
+
+  /** The leader is cut off with whatever its clients still write, and power is cut as soon as the next one serves. */
+  private depose(leader: SimulatedServer): () => boolean {
     let over = false;
     let opened = false;
-    const reconnect = this.cut(leader);
-    this.active.add(reconnect);
-    if (how === "freeze") {
-      const resume = this.stop(leader);
-      this.events.after(500 + 1_000 * randomFraction(this.random), () => {
-        resume();
-        this.events.after(100, () => {
-          over = true;
-        });
-      });
-      return () => over;
-    }
+    this.active.add(this.cut(leader));
     for (const server of this.servers) {
       server.onCommand = (kind) => {
         if (kind !== "open" || server === leader || opened) return;
@@ -150,6 +147,59 @@ export class Nemesis {
         });
       };
     }
+    return () => over;
+  }
+
+  /** The leader stops, and goes on later as if nothing had happened, asked by clients that wait there, while another leads. */
+  private freezeLeader(leader: SimulatedServer): () => boolean {
+    let over = false;
+    const waiting = this.clients.slice(1, 3);
+    for (const client of waiting) client.postAt(leader);
+    this.events.after(FREEZE_AFTER_MS, () => {
+      this.active.add(this.cut(leader));
+      const resume = this.stop(leader);
+      this.events.after(FREEZE_MS_MIN + 500 * randomFraction(this.random), () => {
+        resume();
+        for (const client of waiting) client.postAt(undefined);
+        over = true;
+      });
+    });
+    return () => over;
+  }
+
+  /**
+   * As many as the ensemble can do without miss some writes, and are then all that the leader can find for its next epoch; they
+   * crash as they enter it, and have to go on without that leader (the schedule of ZOOKEEPER-4643).
+   */
+  private leaveBehind(leader: SimulatedServer): () => boolean {
+    let over = false;
+    const voters = this.servers.filter(({ votes }) => votes);
+    const behind = voters.filter((server) => server !== leader).slice(0, Math.floor(voters.length / 2));
+    const reconnect = this.block((from, to) => behind.includes(from) !== behind.includes(to));
+    this.active.add(reconnect);
+    this.events.after(100 + 300 * randomFraction(this.random), () => {
+      this.powerCut();
+      reconnect();
+      let left = behind.length;
+      for (const server of behind) {
+        server.disk.health.syncMs = 20;
+        server.onCommand = (kind) => {
+          if (kind === "currentEpoch") this.events.after(0, () => crash(server));
+        };
+        server.start();
+      }
+      leader.start();
+      const crash = (server: SimulatedServer): void => {
+        server.onCommand = undefined;
+        server.crash();
+        if (--left > 0) return;
+        leader.crash();
+        for (const other of this.servers) if (other !== leader) other.start();
+        this.events.after(1_000, () => {
+          over = true;
+        });
+      };
+    });
     return () => over;
   }
 

@@ -217,7 +217,7 @@ class Simulation {
   }
 
   private strikeLast(): void {
-    const how = [undefined, "power", "depose", "freeze"] as const;
+    const how = [undefined, "power", "depose", "freeze", "leaveBehind"] as const;
     const last = how[randomBelow(this.random, how.length)];
     if (last === undefined) return;
     // An ensemble that does not come back here will be found out in the liveness phase.

@@ -72,6 +72,7 @@ const KEYS = ["/a", "/b", "/c", "/d"] as const;
 const OPEN_ACL = [{ perms: 31, id: { scheme: "world", id: "anyone" } }] as const;
 const BURST_MAX = 8;
 const PADDING_BYTES_MAX = 48;
+const POSTED_PAUSE_MS = 30;
 
 /** A session: it reads, writes, watches and syncs, moves from server to server, and holds them to their promises. */
 export class SimulatedClient implements LinkEnd {
@@ -80,6 +81,8 @@ export class SimulatedClient implements LinkEnd {
   private readonly random: RandomSource;
   private readonly habits: ClientHabits;
   private readonly watches: WatchBook;
+  private pauseMs: number;
+  private turn = 0;
   private readonly writer = new ByteWriter(128);
   sessionId = 0n;
   private link: ClientLink | undefined;
@@ -93,6 +96,8 @@ export class SimulatedClient implements LinkEnd {
   /** It has asked for the end of its session. */
   private closing = false;
   private stopped = false;
+  /** The one server it asks, where it is posted. */
+  private post: SimulatedServer | undefined;
   /** Fell silent for good: its session has to end, and its ephemerals with it. */
   dead = false;
 
@@ -101,16 +106,25 @@ export class SimulatedClient implements LinkEnd {
     this.world = world;
     this.random = random;
     this.habits = habits;
+    this.pauseMs = habits.pauseMs;
     this.watches = new WatchBook(world.history.model);
   }
 
   start(): void {
-    this.later(this.habits.pauseMs);
+    this.later(this.pauseMs);
   }
 
   /** Asks for no more, but keeps its session. */
   stop(): void {
     this.stopped = true;
+  }
+
+  /** Asks one server only, or whichever it likes; at its post it reads and syncs, and does so often. */
+  postAt(server: SimulatedServer | undefined): void {
+    this.post = server;
+    if (server !== undefined && !this.dead && this.link !== undefined && this.link.server !== server) this.leave();
+    this.pauseMs = server === undefined ? this.habits.pauseMs : POSTED_PAUSE_MS;
+    if (server !== undefined) this.act();
   }
 
   /** Falls silent for good, without a word. */
@@ -124,14 +138,18 @@ export class SimulatedClient implements LinkEnd {
     return this.world.network.events.nowMs;
   }
 
+  /** Takes the place of the turn that was planned before, if any. */
   private later(pauseMs: number): void {
-    this.world.network.events.after(pauseMs * (0.5 + randomFraction(this.random)), () => this.act());
+    const turn = ++this.turn;
+    this.world.network.events.after(pauseMs * (0.5 + randomFraction(this.random)), () => {
+      if (turn === this.turn) this.act();
+    });
   }
 
   private act(): void {
     if (this.dead) return;
-    const { pauseMs, timeoutMs } = this.habits;
-    this.later(Math.min(pauseMs, timeoutMs / 4));
+    const { timeoutMs } = this.habits;
+    this.later(Math.min(this.pauseMs, timeoutMs / 4));
     if (this.phase === "away") {
       this.connect();
       return;
@@ -145,6 +163,11 @@ export class SimulatedClient implements LinkEnd {
       if (this.asked.length === 0) this.ping();
       return;
     }
+    if (this.post !== undefined) {
+      if (randomBelow(this.random, 2) === 0) this.sync();
+      else this.read();
+      return;
+    }
     const chance = randomBelow(this.random, 100);
     if (chance === 0) this.leave();
     else if (chance === 1) this.closeSession();
@@ -152,7 +175,8 @@ export class SimulatedClient implements LinkEnd {
   }
 
   private ask(count: number): void {
-    const { writeShare, syncShare, pauseMs, timeoutMs } = this.habits;
+    const { writeShare, syncShare, timeoutMs } = this.habits;
+    const { pauseMs } = this;
     // An idle client only shows that it is alive, most of the time.
     if (pauseMs > timeoutMs / 4 && randomFraction(this.random) > timeoutMs / 4 / pauseMs) {
       this.ping();
@@ -168,7 +192,7 @@ export class SimulatedClient implements LinkEnd {
 
   private connect(): void {
     const { servers, network } = this.world;
-    const server = servers[randomBelow(this.random, servers.length)]!;
+    const server = this.post ?? servers[randomBelow(this.random, servers.length)]!;
     this.phase = "connecting";
     this.heardAtMs = this.nowMs;
     const link = new ClientLink(network, this, this.id, server, server.id);

@@ -73,6 +73,10 @@ export class SimulatedServer implements LinkEnd {
     this.parts = parts;
   }
 
+  get votes(): boolean {
+    return this.options.verifier.isVoter(this.id);
+  }
+
   get running(): boolean {
     return this.machine !== undefined;
   }
