@@ -66,6 +66,12 @@ class ComparingZxidBeforeEpoch extends FastLeaderElection {
   }
 }
 
+class WithZxidBeforeEpoch extends ZabServer {
+  protected override createElection(send: (to: number, notification: Notification) => void): FastLeaderElection {
+    return new ComparingZxidBeforeEpoch(this.options, send);
+  }
+}
+
 class WithLeader extends ZabServer {
   private readonly kind: typeof Leader;
 
@@ -157,30 +163,36 @@ const withLeader = (kind: typeof Leader): SimulationParts => ({
   createMachine: (...args) => new WithLeader(kind, ...args),
 });
 
-export const MUTANTS: Readonly<Record<string, SimulationParts>> = {
-  "acknowledge before sync": withDisk(AcknowledgingBeforeSync),
-  "reply before commit": { ...REAL_PARTS, createMachine: (...args) => new ReplyingBeforeCommit(...args) },
-  "commit on a minority": {
+export interface Mutant {
+  readonly parts: SimulationParts;
+  /** It is found in one of the seeds from 1 up to here. */
+  readonly withinSeeds: number;
+}
+
+const mutant = (withinSeeds: number, parts: SimulationParts): Mutant => ({ withinSeeds, parts });
+
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  "acknowledge before sync": mutant(5, withDisk(AcknowledgingBeforeSync)),
+  "reply before commit": mutant(5, {
+    ...REAL_PARTS,
+    createMachine: (...args) => new ReplyingBeforeCommit(...args),
+  }),
+  "commit on a minority": mutant(5, {
     ...REAL_PARTS,
     createMachine: (options, recovered, nowMs) =>
       new ZabServer({ ...options, verifier: minority(options.verifier) }, recovered, nowMs),
-  },
-  "skip TRUNC": withDisk(SkippingTrunc),
-  "forget the accepted epoch": withDisk(ForgettingAcceptedEpoch),
-  "current epoch before the synced history": withDisk(EnteringEpochBeforeHistory),
-  "UPTODATE before the quorum's NEWLEADER acknowledgements": withLeader(UpToDateBeforeQuorum),
-  "zxid before epoch in a vote": {
+  }),
+  "skip TRUNC": mutant(40, withDisk(SkippingTrunc)),
+  "forget the accepted epoch": mutant(30, withDisk(ForgettingAcceptedEpoch)),
+  "current epoch before the synced history": mutant(60, withDisk(EnteringEpochBeforeHistory)),
+  "UPTODATE before the quorum's NEWLEADER acknowledgements": mutant(20, withLeader(UpToDateBeforeQuorum)),
+  "zxid before epoch in a vote": mutant(40, {
     ...REAL_PARTS,
-    createMachine: (options, recovered, nowMs) =>
-      new (class extends ZabServer {
-        protected override createElection(send: (to: number, notification: Notification) => void): FastLeaderElection {
-          return new ComparingZxidBeforeEpoch(this.options, send);
-        }
-      })(options, recovered, nowMs),
-  },
-  "epoch reused": withLeader(ReusingEpoch),
-  "sync without a quorum round": withLeader(SyncingWithoutRound),
-  "read before own write": withReplica(ReadingBeforeOwnWrite),
-  "watch drain omitted": withReplica(OmittingDrain),
-  "session expired by a follower": withReplica(ExpiringAtFollower),
+    createMachine: (...args) => new WithZxidBeforeEpoch(...args),
+  }),
+  "epoch reused": mutant(5, withLeader(ReusingEpoch)),
+  "sync without a quorum round": mutant(80, withLeader(SyncingWithoutRound)),
+  "read before own write": mutant(5, withReplica(ReadingBeforeOwnWrite)),
+  "watch drain omitted": mutant(5, withReplica(OmittingDrain)),
+  "session expired by a follower": mutant(10, withReplica(ExpiringAtFollower)),
 };
