@@ -185,6 +185,7 @@ class Simulation {
     for (const client of this.clients) client.start();
     if (this.profile === "stalls") this.runStalls();
     else this.runFaults();
+    this.clients[0]!.hurry();
     const acknowledged = this.totals.writesAcknowledged;
     // Writes have to go on first; then the clients fall silent, and the replicas have to become the same.
     const writesAgain = (): boolean =>

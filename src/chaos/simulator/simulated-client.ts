@@ -73,6 +73,7 @@ const OPEN_ACL = [{ perms: 31, id: { scheme: "world", id: "anyone" } }] as const
 const BURST_MAX = 8;
 const PADDING_BYTES_MAX = 48;
 const POSTED_PAUSE_MS = 30;
+const HURRIED_PAUSE_MS = 50;
 
 /** A session: it reads, writes, watches and syncs, moves from server to server, and holds them to their promises. */
 export class SimulatedClient implements LinkEnd {
@@ -112,6 +113,12 @@ export class SimulatedClient implements LinkEnd {
 
   start(): void {
     this.later(this.pauseMs);
+  }
+
+  /** Wants something at once, however idle it was. */
+  hurry(): void {
+    this.pauseMs = HURRIED_PAUSE_MS;
+    this.act();
   }
 
   /** Asks for no more, but keeps its session. */

@@ -37,6 +37,7 @@ export class SimulatedServer implements LinkEnd {
   /** How fast its clock runs. */
   private clockRate = 1;
   private clockOffsetMs = 0;
+  private clockReadMs = 0;
   /** Set while the process is stopped: what it would have heard. */
   private backlog: (() => void)[] | undefined;
   private incarnation = 0;
@@ -86,14 +87,16 @@ export class SimulatedServer implements LinkEnd {
   }
 
   private get clockMs(): number {
-    return this.network.events.nowMs * this.clockRate + this.clockOffsetMs;
+    // Rounding must not make it run backwards where its rate changes.
+    this.clockReadMs = Math.max(this.clockReadMs, this.network.events.nowMs * this.clockRate + this.clockOffsetMs);
+    return this.clockReadMs;
   }
 
   /** From now on the clock runs at another rate, without a jump. */
   setClockRate(rate: number): void {
     const now = this.clockMs;
     this.clockRate = rate;
-    this.clockOffsetMs += now - this.clockMs;
+    this.clockOffsetMs = now - this.network.events.nowMs * rate;
   }
 
   start(): void {
