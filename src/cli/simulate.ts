@@ -8,7 +8,7 @@ import { Interrupt } from "./interrupt.js";
 import { createOutput, type Output } from "./output.js";
 import { Progress } from "./progress.js";
 
-interface SimulateOptions {
+export interface SimulateOptions {
   readonly seeds: string;
   readonly seed?: string;
   readonly servers?: string;
@@ -56,7 +56,7 @@ Examples:
 }
 
 /** Returns 0, 4 where a promise was broken, or 130 where it was interrupted. Throws UserError for bad options. */
-export async function runSimulate(options: SimulateOptions): Promise<ExitCode> {
+export async function runSimulate(options: SimulateOptions, run: typeof runSeeds = runSeeds): Promise<ExitCode> {
   const output = createOutput(options.json);
   const count = wholeNumber("--seeds", options.seeds, 1, SEEDS_MAX);
   const firstSeed =
@@ -74,7 +74,7 @@ export async function runSimulate(options: SimulateOptions): Promise<ExitCode> {
   const beganMs = performance.now();
   const speed = (seeds: number): number => seeds / ((performance.now() - beganMs) / 1_000);
   try {
-    const { totals, broken } = await runSeeds({
+    const { totals, broken } = await run({
       firstSeed,
       count,
       servers,
