@@ -64,7 +64,8 @@ const TICK_MS = 100;
 const LOCAL: ConnectionId = -1;
 const OPTIONS = { skipAcl: true, extendedTypesEnabled: false } as const;
 
-const WRITE_OPS: ReadonlySet<number> = new Set([OP.create, OP.create2, OP.delete, OP.setData, OP.multi]);
+/** What the simulated clients ask for. */
+const WRITE_OPS: ReadonlySet<number> = new Set([OP.create, OP.delete, OP.setData, OP.closeSession]);
 
 /**
  * The service on one server behind `ZabServer`: the core's own store, request preparation, application, reads, watches and
@@ -519,5 +520,5 @@ export class Replica {
 }
 
 function isWrite(op: number): boolean {
-  return WRITE_OPS.has(op) || op === OP.closeSession;
+  return WRITE_OPS.has(op);
 }

@@ -239,10 +239,13 @@ class Simulation {
     return done();
   }
 
+  /** The replicas are the same, log and tree. */
   private checkReplicas(): void {
+    const digest = this.servers[0]!.replica!.store.treeDigest;
     for (const server of this.servers) {
       assert(server.tree.count === this.history.entries.length, "replicas that ended at one zxid hold as many entries");
       this.history.shown(server.id, server.tree, server.tree.count);
+      if (server.replica!.store.treeDigest !== digest) throw new Violation(`server ${server.id} has another tree`);
     }
   }
 
