@@ -56,7 +56,7 @@ export class ReplicaConnection extends ClientConnection {
 type Change = (emit: (zxid: Zxid) => EmitEvent<ReplicaConnection>) => void;
 
 /** Small enough to be made anew at every restart of a simulated server. */
-const ARENA_BYTES = 2 * 2 ** 20;
+const ARENA_BYTES = 3 * 2 ** 19;
 /** By server: one simulation runs at a time, and a store begins in memory that is wiped. */
 const arenas = new Map<number, SharedArrayBuffer>();
 const TICK_MS = 100;
@@ -87,6 +87,8 @@ export class Replica {
   private readonly owners = new Map<bigint, ConnectionId>();
   private preparer: Preparer | undefined;
   private changes: OutstandingChanges | undefined;
+  /** What the store's memory has to hold once each proposal is applied. */
+  private readonly costs = new Map<Zxid, number>();
   private readonly connections = new Set<ReplicaConnection>();
   private readonly bySession = new Map<bigint, ReplicaConnection>();
   private readonly establishing = new Map<bigint, ReplicaConnection>();
@@ -136,6 +138,7 @@ export class Replica {
     this.tracker = new SessionTracker(TICK_MS, this.host.clockMs);
     for (const [id, timeoutMs] of this.sessions!.entries()) this.tracker.add(id, timeoutMs, this.host.clockMs);
     this.owners.clear();
+    this.costs.clear();
     this.changes = new OutstandingChanges(this.store);
     this.preparer = new Preparer(this.store, this.changes, OPTIONS);
     this.applier = this.createApplier();
@@ -163,6 +166,9 @@ export class Replica {
     const err = this.applier.apply(transaction, context);
     this.appliedZxid = header.zxid;
     if (this.role === undefined) return;
+    const costBytes = this.costs.get(header.zxid);
+    this.costs.delete(header.zxid);
+    if (costBytes !== undefined && this.changes !== undefined) this.changes.appliedCostBytes = costBytes;
     this.drain();
     if (transaction.type === OP.closeSession) {
       this.tracker?.remove(header.clientId);
@@ -271,6 +277,7 @@ export class Replica {
       scratch.int32(changes.digestLow | 0);
     }
     const entry = { zxid, payload: scratch.copy() };
+    this.costs.set(zxid, changes.proposedCostBytes);
     this.host.proposed(entry);
     this.host.machine.propose(entry);
   }
