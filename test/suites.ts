@@ -20,7 +20,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: "harness",
     command: "quick",
-    paths: ["bench", "chaos", "report", "targets", "cli"],
+    paths: ["bench", "chaos", "regressions", "report", "targets", "cli"],
     budgetSeconds: 240,
     concurrency: 2,
   },

@@ -53,6 +53,12 @@ export const USER_ERRORS = {
     what: "'{value}' is not a share",
     remedy: "write a percentage from 0% to 100%: 10%, 0.1%",
   },
+  badChoice: {
+    code: "BAD_CHOICE",
+    exitCode: EXIT.usage,
+    what: "'{value}' is none of {choices}",
+    remedy: "write one of them",
+  },
   badNumber: {
     code: "BAD_NUMBER",
     exitCode: EXIT.usage,

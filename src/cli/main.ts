@@ -11,12 +11,14 @@ import { runCommand } from "./run.js";
 import { scenarioCommand } from "./scenario.js";
 import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
+import { simulateCommand } from "./simulate.js";
 import { targetsCommand } from "./targets.js";
 
 const COMMANDS = [
   quickstartCommand,
   runCommand,
   scenarioCommand,
+  simulateCommand,
   gateCommand,
   reportCommand,
   targetsCommand,

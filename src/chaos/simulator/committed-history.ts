@@ -1,23 +1,20 @@
+import { ByteReader } from "../../base/bytes.js";
 import type { Zxid } from "../../base/zxid.js";
+import { readLogRecord } from "../../core/log/transactions.js";
 import type { LogEntry } from "../../core/zab/effects.js";
 import type { QuorumVerifier, ServerId } from "../../core/zab/quorum-verifier.js";
 import type { SimulatedTree } from "./simulated-tree.js";
+import { TreeModel } from "./tree-model.js";
 import { Violation } from "./violation.js";
-
-/** The payload of a simulated write: who wrote, and which of its writes it is. */
-export function payloadOf(sessionId: bigint, cxid: number, paddingBytes: number): Buffer {
-  const payload = Buffer.alloc(12 + paddingBytes);
-  payload.writeBigInt64BE(sessionId, 0);
-  payload.writeInt32BE(cxid, 8);
-  return payload;
-}
-
-export function readPayload(payload: Buffer): { readonly sessionId: bigint; readonly cxid: number } {
-  return { sessionId: payload.readBigInt64BE(0), cxid: payload.readInt32BE(8) };
-}
 
 function hex(zxid: Zxid): string {
   return `0x${zxid.toString(16)}`;
+}
+
+/** How far a server has come: the epoch it is in, and the end of its log. */
+export interface History {
+  readonly epoch: number;
+  readonly zxid: Zxid;
 }
 
 /**
@@ -26,10 +23,15 @@ function hex(zxid: Zxid): string {
  */
 export class CommittedHistory {
   readonly entries: LogEntry[] = [];
+  /** What the entries make of an empty tree. */
+  readonly model = new TreeModel();
+  /** Nothing happens that a server may give up for. */
+  steadfast = false;
   private readonly verifier: QuorumVerifier;
   private readonly diskOf: (voter: ServerId) => SimulatedTree;
   private readonly leaders = new Map<number, ServerId>();
-  private readonly proposals = new Map<Zxid, Buffer>();
+  private readonly acceptedEpochs = new Map<ServerId, number>();
+  private readonly proposals = new Map<Zxid, { readonly payload: Buffer; readonly atMs: number }>();
 
   constructor(verifier: QuorumVerifier, diskOf: (voter: ServerId) => SimulatedTree) {
     this.verifier = verifier;
@@ -48,10 +50,33 @@ export class CommittedHistory {
     this.leaders.set(epoch, server);
   }
 
-  proposed({ zxid, payload }: LogEntry): void {
-    const before = this.proposals.get(zxid);
-    if (before !== undefined && !before.equals(payload)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
-    this.proposals.set(zxid, payload);
+  /** A server promises a leader to follow none of an earlier epoch. */
+  accepts(server: ServerId, epoch: number): void {
+    this.acceptedEpochs.set(server, Math.max(epoch, this.acceptedEpochs.get(server) ?? 0));
+  }
+
+  /** A server tells a leader which epoch it has accepted last. */
+  reports(server: ServerId, epoch: number): void {
+    const accepted = this.acceptedEpochs.get(server) ?? 0;
+    if (epoch < accepted) throw new Violation(`server ${server} reports epoch ${epoch} and has accepted ${accepted}`);
+  }
+
+  /** A server that served no longer does, though it lives. */
+  gaveUp(server: ServerId, reason: string): void {
+    if (this.steadfast) throw new Violation(`server ${server} gives up, since ${reason}`);
+  }
+
+  /** A server votes: for nobody whose history is older than its own, by epoch and then zxid. */
+  votes(server: ServerId, own: History, vote: History): void {
+    if (vote.epoch > own.epoch || (vote.epoch === own.epoch && vote.zxid >= own.zxid)) return;
+    throw new Violation(
+      `server ${server} at ${hex(own.zxid)} of epoch ${own.epoch} votes for ${hex(vote.zxid)} of epoch ${vote.epoch}`,
+    );
+  }
+
+  proposed({ zxid, payload }: LogEntry, atMs: number): void {
+    if (this.proposals.has(zxid)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
+    this.proposals.set(zxid, { payload, atMs });
   }
 
   /** Server `server` shows clients a tree that holds `tree`, of which the last `fresh` entries are new there. */
@@ -69,7 +94,7 @@ export class CommittedHistory {
   private extend(server: ServerId, entry: LogEntry): void {
     const { zxid, payload } = entry;
     const proposed = this.proposals.get(zxid);
-    if (proposed === undefined || !proposed.equals(payload)) {
+    if (proposed === undefined || !proposed.payload.equals(payload)) {
       throw new Violation(`server ${server} shows ${hex(zxid)}, which nobody proposed`);
     }
     const holders = new Set(this.verifier.voters.filter((voter) => this.diskOf(voter).has(entry)));
@@ -77,5 +102,6 @@ export class CommittedHistory {
       throw new Violation(`server ${server} shows ${hex(zxid)}, which is on the disks of [${[...holders]}] only`);
     }
     this.entries.push(entry);
+    this.model.commit(readLogRecord(new ByteReader(payload)), proposed.atMs);
   }
 }

@@ -1,5 +1,5 @@
 import { AssertionError, assert } from "../../base/assert.js";
-import { randomBelow, SeededRandom } from "../../base/random.js";
+import { randomBelow, randomFraction, SeededRandom } from "../../base/random.js";
 import type { RecoveredState } from "../../core/zab/journal.js";
 import { ZAB_DEFAULTS, type ZabOptions } from "../../core/zab/options.js";
 import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
@@ -7,7 +7,8 @@ import { ZabServer } from "../../core/zab/zab-server.js";
 import { CommittedHistory } from "./committed-history.js";
 import { EventQueue } from "./event-queue.js";
 import { Nemesis } from "./nemesis.js";
-import { type ClientTotals, SimulatedClient } from "./simulated-client.js";
+import { Replica, type ReplicaHost } from "./replica.js";
+import { type ClientTotals, type ClientWorld, SimulatedClient } from "./simulated-client.js";
 import { SimulatedDisk } from "./simulated-disk.js";
 import { SimulatedNetwork } from "./simulated-network.js";
 import { SimulatedServer } from "./simulated-server.js";
@@ -17,10 +18,18 @@ import { Violation } from "./violation.js";
 /** What a simulation is made of; tests put mutants in their place. */
 export interface SimulationParts {
   createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
+  createReplica(host: ReplicaHost): Replica;
   createDisk(events: EventQueue, random: SeededRandom): SimulatedDisk;
 }
 
+/**
+ * `faults`: everything that may go wrong, and every promise has to hold. `stalls`: 50 ms of jitter and stalls of 500 ms with the
+ * default time limits, and nobody may be given up.
+ */
+export type SimulationProfile = "faults" | "stalls";
+
 export interface SimulationOptions {
+  readonly profile?: SimulationProfile;
   /** How many servers vote; drawn from the seed where it is not given. */
   readonly servers?: number;
   /** How many of the last lines to keep for a reader; none unless given. */
@@ -42,16 +51,24 @@ export interface Verdict {
   readonly trace: readonly string[];
 }
 
-const REAL_PARTS: SimulationParts = {
+export const REAL_PARTS: SimulationParts = {
   createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
+  createReplica: (host) => new Replica(host),
   createDisk: (events, random) => new SimulatedDisk(events, random),
 };
 
 /** Faults go on for this long; then everything heals, and has to work again within the other. */
-const SAFETY_PHASE_MS = 10_000;
+const SAFETY_PHASE_MS = 5_000;
 const LIVENESS_PHASE_MS = 15_000;
-const CONVERGENCE_CHECK_MS = 100;
+const STALLS_PHASE_MS = 8_000;
+/** Short time limits, so that much happens in little time. */
+const HASTY = { tickTimeMs: 200, peerTimeoutMs: 300, notificationIntervalMaxMs: 2_000 } as const;
+const LAST_STRIKE_MS = 2_000;
+const CONVERGENCE_CHECK_MS = 20;
 const CLIENTS = 4;
+/** Servers have the numbers below. */
+const FIRST_CLIENT = 100;
+const SESSION_TIMEOUT_MS_MIN = 1_000;
 
 /**
  * Runs one ensemble, its clients and its nemesis from a seed, in simulated time: the same seed gives the same run. First
@@ -63,19 +80,34 @@ export function simulate(seed: number, options: SimulationOptions = {}): Verdict
 
 class Simulation {
   private readonly seed: number;
+  private readonly profile: SimulationProfile;
   private readonly voters: number;
+  private readonly random: SeededRandom;
   private readonly events = new EventQueue();
   private readonly trace: Trace;
   private readonly servers: SimulatedServer[];
   private readonly history: CommittedHistory;
   private readonly nemesis: Nemesis;
-  private readonly totals: ClientTotals = { writesAcknowledged: 0, syncsAnswered: 0, outcomesUnknown: 0 };
+  private readonly totals: ClientTotals = {
+    writesAcknowledged: 0,
+    readsAnswered: 0,
+    syncsAnswered: 0,
+    events: 0,
+    reconnects: 0,
+    sessionsExpired: 0,
+    outcomesUnknown: 0,
+  };
   private readonly clients: SimulatedClient[] = [];
   private eventCount = 0;
 
-  constructor(seed: number, { servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions) {
+  constructor(
+    seed: number,
+    { profile = "faults", servers: voters, traceLines = 0, parts = REAL_PARTS }: SimulationOptions,
+  ) {
     this.seed = seed;
+    this.profile = profile;
     const random = new SeededRandom(seed);
+    this.random = random;
     this.voters = voters ?? (randomBelow(random, 4) === 0 ? 5 : 3);
     const observers = randomBelow(random, 4) === 0 ? 1 : 0;
     this.trace = new Trace(traceLines);
@@ -86,6 +118,7 @@ class Simulation {
     const mixed = randomBelow(random, 4) === 0;
     const windowEntriesMin = 2 + randomBelow(random, 30);
     const windowBytesMax = 2_000 + randomBelow(random, 20_000);
+    const inFlightBytesMax = Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1);
     this.servers = Array.from({ length: this.voters + observers }, (_, index) => {
       const zabOptions: ZabOptions = {
         ...ZAB_DEFAULTS,
@@ -93,26 +126,37 @@ class Simulation {
         verifier,
         configText: Buffer.from("version=0"),
         configVersion: 0,
-        tickTimeMs: 200,
-        peerTimeoutMs: 300,
-        notificationIntervalMaxMs: 2_000,
-        batched: !(mixed && randomBelow(random, 2) === 0),
-        windowEntriesMin,
-        windowBytesMax,
-        inFlightBytesMax: Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1),
+        ...(profile === "faults" ? HASTY : {}),
+        batched: profile === "stalls" || !(mixed && randomBelow(random, 2) === 0),
+        ...(profile === "faults" ? { windowEntriesMin, windowBytesMax, inFlightBytesMax } : {}),
       };
       const disk = parts.createDisk(this.events, new SeededRandom(seed, 100 + index));
       return new SimulatedServer(zabOptions, disk, network, this.history, this.trace, parts);
     });
     for (const server of this.servers) server.peers = this.servers;
-    this.nemesis = new Nemesis(this.servers, network, this.events, new SeededRandom(seed, 2), this.trace);
+    const world: ClientWorld = {
+      servers: this.servers,
+      network,
+      history: this.history,
+      totals: this.totals,
+      trace: this.trace,
+    };
     for (let index = 0; index < CLIENTS; index++) {
-      const source = new SeededRandom(seed, 200 + index);
-      const syncs = !mixed;
+      const syncShare = [0, 0.1, 0.5][randomBelow(random, 3)]!;
       this.clients.push(
-        new SimulatedClient(BigInt(index + 1), this.servers, this.events, source, this.history, this.totals, syncs),
+        new SimulatedClient(FIRST_CLIENT + index, world, new SeededRandom(seed, 200 + index), {
+          // From eager to idle, so that some epochs pass without a write.
+          pauseMs: 20 * 100 ** randomFraction(random),
+          // Whoever does not write is not held up by writes that a cut-off leader never commits.
+          writeShare: index === 0 ? 0.5 : randomBelow(random, 3) === 0 ? 0 : (1 - syncShare) * randomFraction(random),
+          syncShare,
+          syncsByRound: !mixed,
+          timeoutMs: (profile === "stalls" ? 4 : 1) * (SESSION_TIMEOUT_MS_MIN + randomBelow(random, 2_000)),
+        }),
       );
     }
+    const victims = { servers: this.servers, clients: this.clients, network };
+    this.nemesis = new Nemesis(victims, new SeededRandom(seed, 2), this.trace);
   }
 
   run(): Verdict {
@@ -120,8 +164,7 @@ class Simulation {
     try {
       this.runPhases();
     } catch (error) {
-      if (!(error instanceof Violation) && !(error instanceof AssertionError)) throw error;
-      violation = error.message;
+      violation = describe(error);
       this.trace.add(this.events.nowMs, "VIOLATED", violation);
     }
     return {
@@ -140,19 +183,48 @@ class Simulation {
   private runPhases(): void {
     for (const server of this.servers) server.start();
     for (const client of this.clients) client.start();
-    this.nemesis.start();
-    this.runUntil(SAFETY_PHASE_MS, () => false);
-    this.nemesis.heal();
+    if (this.profile === "stalls") this.runStalls();
+    else this.runFaults();
+    this.clients[0]!.hurry();
     const acknowledged = this.totals.writesAcknowledged;
     // Writes have to go on first; then the clients fall silent, and the replicas have to become the same.
     const writesAgain = (): boolean =>
-      this.totals.writesAcknowledged > acknowledged + 10 && this.servers.every((server) => server.serving);
-    if (!this.runUntil(SAFETY_PHASE_MS + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
+      this.totals.writesAcknowledged > acknowledged && this.servers.every((server) => server.serving);
+    if (!this.runUntil(this.events.nowMs + LIVENESS_PHASE_MS, writesAgain)) throw new Violation(this.describeStall());
     for (const client of this.clients) client.stop();
     const converged = (): boolean =>
-      this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid);
-    if (!this.runUntil(SAFETY_PHASE_MS + 2 * LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
+      this.servers.every((server) => server.serving && server.tree.lastZxid === this.history.lastZxid) &&
+      this.history.model.openSessions.every((id) =>
+        this.clients.some((client) => !client.dead && client.sessionId === id),
+      );
+    if (!this.runUntil(this.events.nowMs + LIVENESS_PHASE_MS, converged)) throw new Violation(this.describeStall());
     this.checkReplicas();
+  }
+
+  private runFaults(): void {
+    this.nemesis.start();
+    this.runUntil(SAFETY_PHASE_MS, () => false);
+    this.nemesis.heal();
+    this.strikeLast();
+  }
+
+  private runStalls(): void {
+    this.runUntil(LIVENESS_PHASE_MS, () => this.servers.every((server) => server.serving));
+    this.history.steadfast = true;
+    this.nemesis.stall();
+    this.runUntil(this.events.nowMs + STALLS_PHASE_MS, () => false);
+    this.nemesis.heal();
+    if (this.totals.sessionsExpired > 0) throw new Violation(`${this.totals.sessionsExpired} sessions have expired`);
+  }
+
+  private strikeLast(): void {
+    const how = [undefined, "power", "depose", "freeze", "leaveBehind"] as const;
+    const last = how[randomBelow(this.random, how.length)];
+    if (last === undefined) return;
+    // An ensemble that does not come back here will be found out in the liveness phase.
+    this.runUntil(this.events.nowMs + LAST_STRIKE_MS, () => this.servers.every((server) => server.serving));
+    this.runUntil(this.events.nowMs + LAST_STRIKE_MS, this.nemesis.strikeLast(last));
+    this.nemesis.heal();
   }
 
   /** Runs until `done`, looked at from time to time; false if the time comes first. */
@@ -167,10 +239,13 @@ class Simulation {
     return done();
   }
 
+  /** The replicas are the same, log and tree. */
   private checkReplicas(): void {
+    const digest = this.servers[0]!.replica!.store.treeDigest;
     for (const server of this.servers) {
       assert(server.tree.count === this.history.entries.length, "replicas that ended at one zxid hold as many entries");
       this.history.shown(server.id, server.tree, server.tree.count);
+      if (server.replica!.store.treeDigest !== digest) throw new Violation(`server ${server.id} has another tree`);
     }
   }
 
@@ -181,4 +256,10 @@ class Simulation {
     );
     return `no convergence after everything healed: ${states.join(", ")}`;
   }
+}
+
+/** Anything that is thrown is the finding of a seed; what nobody meant to throw is shown with its place. */
+function describe(error: unknown): string {
+  if (error instanceof Violation || error instanceof AssertionError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -7,6 +7,8 @@ export type NodeId = number;
 export interface LinkHealth {
   blocked: boolean;
   delayMs: number;
+  /** How much longer it may take at times. */
+  jitterMs: number;
 }
 
 interface Letter {
@@ -55,11 +57,13 @@ export class Stream {
   }
 }
 
+const NODES_MAX = 1_000;
+
 /** Links between nodes, each direction for itself: slow, blocked, or fine. */
 export class SimulatedNetwork {
   readonly events: EventQueue;
   private readonly random: RandomSource;
-  private readonly links = new Map<string, LinkHealth>();
+  private readonly links = new Map<number, LinkHealth>();
   private readonly streams = new Set<Stream>();
 
   constructor(events: EventQueue, random: RandomSource) {
@@ -68,10 +72,10 @@ export class SimulatedNetwork {
   }
 
   link(from: NodeId, to: NodeId): LinkHealth {
-    const key = `${from} ${to}`;
+    const key = from * NODES_MAX + to;
     let link = this.links.get(key);
     if (link === undefined) {
-      link = { blocked: false, delayMs: 0.3 };
+      link = { blocked: false, delayMs: 0.3, jitterMs: 0 };
       this.links.set(key, link);
     }
     return link;
@@ -82,7 +86,9 @@ export class SimulatedNetwork {
   }
 
   delayMs(from: NodeId, to: NodeId): number {
-    return this.link(from, to).delayMs * (0.5 + randomFraction(this.random));
+    const { delayMs, jitterMs } = this.link(from, to);
+    const fraction = randomFraction(this.random);
+    return delayMs * (0.5 + fraction) + (jitterMs === 0 ? 0 : jitterMs * randomFraction(this.random));
   }
 
   open(from: NodeId, to: NodeId): Stream {

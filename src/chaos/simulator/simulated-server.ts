@@ -1,8 +1,12 @@
-import type { Command, ForwardedRequest, Transmission, ZabMessage } from "../../core/zab/effects.js";
+import { epochOf } from "../../base/zxid.js";
+import type { Command, LogEntry, Transmission, ZabMessage } from "../../core/zab/effects.js";
 import type { RecoveredState } from "../../core/zab/journal.js";
 import type { ZabOptions } from "../../core/zab/options.js";
 import type { ZabServer } from "../../core/zab/zab-server.js";
-import { type CommittedHistory, payloadOf, readPayload } from "./committed-history.js";
+import { QUORUM } from "../../jute/quorum.js";
+import type { ClientLink, LinkEnd } from "./client-link.js";
+import type { CommittedHistory } from "./committed-history.js";
+import { type Replica, ReplicaConnection, type ReplicaHost } from "./replica.js";
 import type { DiskCommand, SimulatedDisk } from "./simulated-disk.js";
 import type { SimulatedNetwork, Stream } from "./simulated-network.js";
 import { SimulatedTree } from "./simulated-tree.js";
@@ -16,41 +20,42 @@ interface Socket {
   readonly peerConnection: number;
 }
 
-/** Who waits for a write or a sync to be done at this server. */
-export interface Waiter {
-  readonly sessionId: bigint;
-  readonly cxid: number;
-  done(): void;
-}
-
 export interface ServerParts {
   createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
+  createReplica(host: ReplicaHost): Replica;
 }
 
 /** A process: it carries out the effects of one state machine on simulated disk and network, and can crash or pause. */
-export class SimulatedServer {
+export class SimulatedServer implements LinkEnd {
   readonly id: number;
   readonly disk: SimulatedDisk;
   machine: ZabServer | undefined;
+  replica: Replica | undefined;
+  /** What the replica has applied. */
   tree = new SimulatedTree();
   serving = false;
   /** How fast its clock runs. */
   private clockRate = 1;
   private clockOffsetMs = 0;
+  private clockReadMs = 0;
   /** Set while the process is stopped: what it would have heard. */
   private backlog: (() => void)[] | undefined;
   private incarnation = 0;
+  /** The tree is not what the replica has applied and more. */
+  private reload = true;
   private readonly sockets = new Map<number, Socket>();
   private readonly images = new Map<number, SimulatedTree>();
   private nextConnection = 0;
-  private waiters: Waiter[] = [];
-  private syncWaiters: Waiter[] = [];
+  private readonly clients = new Map<ClientLink, ReplicaConnection>();
+  private readonly linkOf = new Map<ReplicaConnection, ClientLink>();
   private readonly options: ZabOptions;
   private readonly network: SimulatedNetwork;
   private readonly history: CommittedHistory;
   private readonly trace: Trace;
   private readonly parts: ServerParts;
   peers: readonly SimulatedServer[] = [];
+  /** Called as a command is given to the disk, or to the tree: where the order of writes matters. */
+  onCommand: ((kind: Command["kind"]) => void) | undefined;
 
   constructor(
     options: ZabOptions,
@@ -69,6 +74,10 @@ export class SimulatedServer {
     this.parts = parts;
   }
 
+  get votes(): boolean {
+    return this.options.verifier.isVoter(this.id);
+  }
+
   get running(): boolean {
     return this.machine !== undefined;
   }
@@ -78,14 +87,16 @@ export class SimulatedServer {
   }
 
   private get clockMs(): number {
-    return this.network.events.nowMs * this.clockRate + this.clockOffsetMs;
+    // Rounding must not make it run backwards where its rate changes.
+    this.clockReadMs = Math.max(this.clockReadMs, this.network.events.nowMs * this.clockRate + this.clockOffsetMs);
+    return this.clockReadMs;
   }
 
   /** From now on the clock runs at another rate, without a jump. */
   setClockRate(rate: number): void {
     const now = this.clockMs;
     this.clockRate = rate;
-    this.clockOffsetMs += now - this.clockMs;
+    this.clockOffsetMs = now - this.network.events.nowMs * rate;
   }
 
   start(): void {
@@ -97,6 +108,8 @@ export class SimulatedServer {
       `starts: epochs ${state.acceptedEpoch}/${state.currentEpoch}, last zxid 0x${state.lastZxid.toString(16)}`,
     );
     this.machine = this.parts.createMachine(this.options, state, this.clockMs);
+    this.replica = this.parts.createReplica(this.replicaHost(this.machine));
+    this.reload = true;
     this.machine.start();
     this.settle();
     this.scheduleTick(this.incarnation);
@@ -111,10 +124,10 @@ export class SimulatedServer {
     if (this.machine === undefined) return;
     this.note("crashes");
     this.machine = undefined;
+    this.replica = undefined;
     this.serving = false;
     this.backlog = undefined;
-    this.waiters = [];
-    this.syncWaiters = [];
+    for (const link of [...this.clients.keys()]) this.dropClient(link);
     this.disk.crash();
     for (const connection of [...this.sockets.keys()]) this.hangUp(connection);
     for (const peer of this.peers) {
@@ -150,28 +163,54 @@ export class SimulatedServer {
     }
   }
 
-  /** A client's write; false where this server serves nobody. */
-  write(waiter: Waiter, paddingBytes: number): boolean {
-    const { machine } = this;
-    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
-    const body = payloadOf(waiter.sessionId, waiter.cxid, paddingBytes);
-    this.waiters.push(waiter);
-    machine.advance(this.clockMs);
-    const request = { sessionId: waiter.sessionId, cxid: waiter.cxid, op: WRITE_OP, body, ids: [] };
-    if (machine.nextZxid !== undefined) this.propose(request);
-    else machine.forward(request);
-    this.settle();
+  /** Takes a client's connection; false where this server serves nobody. */
+  accept(link: ClientLink): boolean {
+    if (this.machine === undefined || !this.serving) return false;
+    const connection = new ReplicaConnection("127.0.0.1", 0, 0);
+    this.clients.set(link, connection);
+    this.linkOf.set(connection, link);
+    this.replica!.connected(connection);
     return true;
   }
 
-  sync(waiter: Waiter): boolean {
-    const { machine } = this;
-    if (machine === undefined || this.backlog !== undefined || !this.serving || !machine.isServing) return false;
-    this.syncWaiters.push(waiter);
-    const { sessionId, cxid } = waiter;
-    machine.sync({ sessionId, cxid, op: SYNC_OP, body: Buffer.alloc(0), ids: [] });
-    this.settle();
-    return true;
+  receive(link: ClientLink, frame: Buffer): void {
+    this.hear(() => {
+      const connection = this.clients.get(link);
+      if (connection === undefined) return;
+      this.machine!.advance(this.clockMs);
+      if (!this.machine!.isServing || !this.replica!.received(connection, frame)) this.dropClient(link);
+    });
+  }
+
+  lost(link: ClientLink): void {
+    this.hear(() => {
+      const connection = this.clients.get(link);
+      if (connection === undefined) return;
+      this.clients.delete(link);
+      this.linkOf.delete(connection);
+      this.replica!.disconnected(connection);
+    });
+  }
+
+  private dropClient(link: ClientLink): void {
+    const connection = this.clients.get(link);
+    if (connection === undefined) return;
+    this.clients.delete(link);
+    this.linkOf.delete(connection);
+    this.replica?.disconnected(connection);
+    link.closeByServer();
+  }
+
+  private replicaHost(machine: ZabServer): ReplicaHost {
+    const server = this;
+    return {
+      serverId: this.id,
+      machine,
+      get clockMs() {
+        return server.clockMs;
+      },
+      proposed: (entry) => this.history.proposed(entry, this.network.events.nowMs),
+    };
   }
 
   step(message: ZabMessage): void {
@@ -203,33 +242,39 @@ export class SimulatedServer {
         this.hear(() => {
           this.machine!.advance(this.clockMs);
           this.machine!.tick();
+          if (this.machine!.isServing && this.serving) this.replica!.tick();
         });
       }
       this.scheduleTick(incarnation);
     });
   }
 
+  /** Carries out what the machine wants until it wants nothing more, then answers the clients. */
   private settle(): void {
-    while (this.machine !== undefined) {
-      const effects = this.machine.takeEffects();
+    for (;;) {
+      const { machine, replica } = this;
+      if (machine === undefined || replica === undefined) return;
+      const effects = machine.takeEffects();
       this.carryOut(effects.commands);
       for (const transmission of effects.transmissions) this.transmit(transmission);
-      for (let count = effects.syncsDone; count > 0; count--) this.syncWaiters.shift()?.done();
-      let proposed = false;
-      for (const request of effects.requests) {
-        if (this.machine?.nextZxid === undefined) break;
-        this.propose(request);
-        proposed = true;
-      }
-      if (!proposed) return;
+      replica.syncsDone(effects.syncsDone);
+      for (const event of effects.sessionEvents) replica.sessionEvent(event);
+      for (const request of effects.requests) replica.decide(request, request.connection);
+      this.answerClients(replica);
+      if (effects.requests.length === 0 && effects.sessionEvents.length === 0 && effects.commands.length === 0) return;
     }
   }
 
-  private propose({ sessionId, cxid, body }: ForwardedRequest): void {
-    const machine = this.machine!;
-    const entry = { zxid: machine.nextZxid!, payload: payloadOf(sessionId, cxid, body.length - PAYLOAD_BYTES) };
-    this.history.proposed(entry);
-    machine.propose(entry);
+  private answerClients(replica: Replica): void {
+    for (const connection of replica.takeDirty()) {
+      const link = this.linkOf.get(connection);
+      if (link === undefined) continue;
+      if (connection.output.offset > 0) {
+        link.respond(connection.output.copy());
+        connection.output.reset();
+      }
+      if (connection.phase === "closing") this.dropClient(link);
+    }
   }
 
   private carryOut(commands: readonly Command[]): void {
@@ -237,6 +282,7 @@ export class SimulatedServer {
     const resolved: DiskCommand[] = [];
     for (const command of commands) {
       if (this.trace.enabled) this.note(describeCommand(command));
+      this.onCommand?.(command.kind);
       resolved.push(command.kind === "install" ? { ...command, image: this.images.get(command.connection)! } : command);
       this.changeTree(command);
     }
@@ -253,39 +299,44 @@ export class SimulatedServer {
   private changeTree(command: Command): void {
     switch (command.kind) {
       case "apply":
-        this.tree = this.tree.apply(command.entries);
-        if (this.serving) this.show(command.entries.length);
+        this.apply(command.entries);
         return;
       case "truncate":
-        this.tree = this.tree.through(command.zxid);
+        this.replace(this.tree.through(command.zxid));
         return;
       case "install":
-        this.tree = this.images.get(command.connection)!;
+        this.replace(this.images.get(command.connection)!);
         this.images.delete(command.connection);
         return;
       case "open":
         this.serving = true;
         if (command.role === "leading") this.history.leads(this.id, command.epoch);
-        this.show(this.tree.count);
+        this.history.shown(this.id, this.tree, this.tree.count);
+        this.replica!.open(command.role, this.tree, this.reload);
+        this.reload = false;
         return;
       case "shut":
         this.serving = false;
-        this.waiters = [];
-        this.syncWaiters = [];
+        this.history.gaveUp(this.id, this.machine!.lastReason);
+        this.replica!.shut();
+        for (const link of [...this.clients.keys()]) this.dropClient(link);
         return;
       default:
         return;
     }
   }
 
-  private show(fresh: number): void {
-    this.history.shown(this.id, this.tree, fresh);
-    const { tree } = this;
-    for (let place = tree.count - fresh; place < tree.count && this.waiters.length > 0; place++) {
-      const { sessionId, cxid } = readPayload(tree.at(place)!.payload);
-      const index = this.waiters.findIndex((waiter) => waiter.sessionId === sessionId && waiter.cxid === cxid);
-      if (index >= 0) this.waiters.splice(index, 1)[0]!.done();
-    }
+  /** What clients may see is checked before they see it. */
+  private apply(entries: readonly LogEntry[]): void {
+    this.tree = this.tree.apply(entries);
+    if (this.serving) this.history.shown(this.id, this.tree, entries.length);
+    if (this.serving) for (const entry of entries) this.replica!.apply(entry);
+  }
+
+  private replace(tree: SimulatedTree): void {
+    if (tree === this.tree) return;
+    this.tree = tree;
+    this.reload = true;
   }
 
   private transmit(transmission: Transmission): void {
@@ -296,6 +347,11 @@ export class SimulatedServer {
       case "notification": {
         const peer = this.peerOf(transmission.to);
         const { notification } = transmission;
+        const { state, leader, zxid, peerEpoch: epoch } = notification;
+        if (state === "looking" && this.options.verifier.isVoter(this.id) && leader >= 0) {
+          const { currentEpoch, lastZxid } = this.machine!.journal;
+          this.history.votes(this.id, { epoch: currentEpoch, zxid: lastZxid }, { epoch, zxid });
+        }
         this.network.send(this.id, peer.id, () => peer.step({ kind: "notification", from: this.id, notification }));
         return;
       }
@@ -307,6 +363,8 @@ export class SimulatedServer {
         return;
       case "packet": {
         const { packet } = transmission;
+        if (packet.type === QUORUM.ackEpoch) this.history.accepts(this.id, this.machine!.journal.acceptedEpoch);
+        if (packet.type === QUORUM.followerInfo) this.history.reports(this.id, epochOf(packet.zxid));
         this.deliver(transmission.connection, (peer, connection) => peer.step({ kind: "packet", connection, packet }));
         return;
       }
@@ -389,6 +447,3 @@ const TICK_MS = 20;
 const CONNECT_TIMEOUT_MS = 200;
 /** How much of its log a server loads into memory when it starts. */
 const RECENT_ENTRIES = 20;
-const WRITE_OP = 1;
-const SYNC_OP = 9;
-const PAYLOAD_BYTES = 12;

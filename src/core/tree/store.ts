@@ -57,6 +57,8 @@ export interface StoreOptions {
   readonly readersMax: number;
   /** Upstream's `zookeeper.extendedTypesEnabled`: owners of TTL nodes are such. Off by default. */
   readonly extendedTypesEnabled?: boolean;
+  /** An arena of a store that nobody uses any more, `arenaBytesMax` long, to be wiped and used again. */
+  readonly memory?: SharedArrayBuffer;
 }
 
 export interface CreateChange {
@@ -784,8 +786,10 @@ function formatArena(options: StoreOptions): SharedArrayBuffer {
   const directory = READERS_START + readersMax * CACHE_LINE_WORDS;
   const headerBytes = pageAligned((directory + directoryWords(arenaBytes)) * BYTES_PER_WORD);
   assert(arenaBytes >= headerBytes + 2 * PAGE_BYTES, `an arena of ${arenaBytes} bytes holds nothing`);
-  const shared = new SharedArrayBuffer(arenaBytes);
+  const { memory: shared = new SharedArrayBuffer(arenaBytes) } = options;
+  assert(shared.byteLength === arenaBytes, "an arena is used again for a store of its size");
   const words = new Int32Array(shared);
+  if (options.memory !== undefined) words.fill(0);
   words[HEADER.magic] = MAGIC;
   words[HEADER.hashKey0] = hashSeed | 0;
   words[HEADER.hashKey1] = Math.floor(hashSeed / WORD);
