@@ -28,7 +28,7 @@ async function play(name: string, ensemble: Ensemble, toxiproxyUrl: string | und
 }
 
 describe("scenarios on real ensembles", () => {
-  for (const target of ["zookeeper", "etcd"] as const) {
+  for (const target of ["core", "zookeeper", "etcd"] as const) {
     it(`leader-kill: ${target} loses no acknowledged write, and the outage is felt`, {
       timeout: 180_000,
     }, async (context) => {

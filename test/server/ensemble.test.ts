@@ -4,25 +4,15 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { randomBelow, SeededRandom } from "../../src/base/random.js";
 import { connect } from "../../src/client/client.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
-import { addressOf, checkReplicas, dumpOf, EnsembleLoad } from "../support/ensemble-load.js";
+import { addressOf, dumpOf, killAndPause, leaderOf } from "../support/ensemble-load.js";
 
 async function start(context: TestContext, servers: number, configuration = {}): Promise<Ensemble> {
   const ensemble = await targetKind("core").start({ servers, configuration });
   context.after(() => ensemble.stop());
   return ensemble;
-}
-
-async function leaderOf(ensemble: Ensemble): Promise<Ensemble["members"][number]> {
-  for (let tries = 0; tries < 300; tries++) {
-    const leader = await ensemble.leader();
-    if (leader !== undefined) return leader;
-    await sleep(50);
-  }
-  throw new Error("no leader within 15 s");
 }
 
 describe("an ensemble of core servers", () => {
@@ -152,38 +142,9 @@ describe("an ensemble of core servers", () => {
   });
 
   const seed = Number(process.env["ZABENCH_SEED"] ?? randomInt(2 ** 31));
-  const rounds = Number(process.env["ZABENCH_ROUNDS"] ?? 3);
   for (const servers of [3, 5]) {
     it(`loses nothing and stays the same through kills and pauses of ${servers} servers (ZABENCH_SEED=${seed})`, async (context) => {
-      const random = new SeededRandom(seed, servers);
-      // A snapshot every few writes, and little in memory, so that some come back by an image.
-      const ensemble = await start(context, servers, { snapCount: "400" });
-      const load = await EnsembleLoad.start(ensemble, 6);
-      context.after(() => load.close());
-      for (let round = 0; round < rounds; round++) {
-        const leader = await leaderOf(ensemble);
-        const others = ensemble.members.filter((member) => member !== leader);
-        const victim = randomBelow(random, 2) === 0 ? leader : others[randomBelow(random, others.length)]!;
-        const awayMs = 100 + randomBelow(random, 1_500);
-        if (randomBelow(random, 3) > 0) {
-          context.diagnostic(`round ${round}: kill ${victim.id} for ${awayMs} ms`);
-          await victim.kill();
-          await sleep(awayMs);
-          await victim.restart();
-        } else {
-          context.diagnostic(`round ${round}: pause ${victim.id} for ${awayMs} ms`);
-          await victim.pause();
-          await sleep(awayMs);
-          await victim.resume();
-        }
-        await sleep(randomBelow(random, 800));
-      }
-      await leaderOf(ensemble);
-      await load.stop();
-      assert.deepEqual(load.lostSessions, []);
-      assert.ok(load.acknowledged.size > 50, `${load.acknowledged.size} writes`);
-      await checkReplicas(ensemble, load);
-      context.diagnostic(`${load.acknowledged.size} acknowledged creates, all there on ${servers} servers`);
+      await killAndPause(context, await start(context, servers, { snapCount: "400" }), { rounds: 3, seed });
     });
   }
 });

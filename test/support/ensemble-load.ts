@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { randomBelow, SeededRandom } from "../../src/base/random.js";
 import { connect, type ZooKeeperClient } from "../../src/client/client.js";
 import type { Ensemble, Member } from "../../src/targets/target.js";
 
@@ -117,4 +119,47 @@ export async function checkReplicas(ensemble: Ensemble, load: EnsembleLoad): Pro
     assert.equal(dump.size, dumps[0]!.size, `server ${index + 1} holds as many znodes as server 1`);
     for (const [path, text] of dumps[0]!) assert.equal(dump.get(path), text, `${path} on server ${index + 1}`);
   }
+}
+
+/** Waits for one. */
+export async function leaderOf(ensemble: Ensemble): Promise<Member> {
+  for (let tries = 0; tries < 600; tries++) {
+    const leader = await ensemble.leader();
+    if (leader !== undefined) return leader;
+    await sleep(50);
+  }
+  throw new Error("no leader within 30 s");
+}
+
+/**
+ * Kills and restarts, or pauses and resumes, one server after the other under six writing sessions; then nothing
+ * acknowledged may be lost, no session, and all servers hold the same.
+ */
+export async function killAndPause(
+  context: TestContext,
+  ensemble: Ensemble,
+  { rounds, seed }: { readonly rounds: number; readonly seed: number },
+): Promise<void> {
+  const { members } = ensemble;
+  const random = new SeededRandom(seed, members.length);
+  const load = await EnsembleLoad.start(ensemble, 6);
+  context.after(() => load.close());
+  for (let round = 0; round < rounds; round++) {
+    const leader = await leaderOf(ensemble);
+    const others = members.filter((member) => member !== leader);
+    const victim = randomBelow(random, 2) === 0 ? leader : others[randomBelow(random, others.length)]!;
+    const awayMs = 100 + randomBelow(random, 1_500);
+    const kills = randomBelow(random, 3) > 0;
+    context.diagnostic(`round ${round}: ${kills ? "kill" : "pause"} ${victim.id} for ${awayMs} ms`);
+    await (kills ? victim.kill() : victim.pause());
+    await sleep(awayMs);
+    await (kills ? victim.restart() : victim.resume());
+    await sleep(randomBelow(random, 800));
+  }
+  await leaderOf(ensemble);
+  await load.stop();
+  assert.deepEqual(load.lostSessions, []);
+  assert.ok(load.acknowledged.size > 50, `${load.acknowledged.size} writes`);
+  await checkReplicas(ensemble, load);
+  context.diagnostic(`${load.acknowledged.size} acknowledged creates, all there on ${members.length} servers`);
 }
