@@ -31,6 +31,8 @@ export class FastLeaderElection {
   private initial: Vote;
   /** The votes of this round, one kept per voter. */
   private readonly received = new Map<ServerId, CastVote>();
+  /** Who has said in this round that it looks, and been told this server's vote since. */
+  private readonly looking = new Set<ServerId>();
   /** What servers say that are not looking, whatever the round. */
   private readonly established = new Map<ServerId, CastVote>();
   /** Peers whose election port is known not to answer: they will not vote, so nobody waits for them. */
@@ -54,6 +56,7 @@ export class FastLeaderElection {
     this.initial = this.isVoter(this.options.serverId) ? own : { leader: NO_VOTE, zxid: NO_VOTE, peerEpoch: NO_VOTE };
     this.received.clear();
     this.established.clear();
+    this.looking.clear();
     this.intervalMs = this.options.notificationIntervalMinMs;
     this.adopt(this.initial, nowMs);
     return this.decide(nowMs);
@@ -116,10 +119,15 @@ export class FastLeaderElection {
     if (vote.electionEpoch > this.logicalClock) {
       this.logicalClock = vote.electionEpoch;
       this.received.clear();
+      this.looking.clear();
       this.adopt(this.supersedes(vote, this.initial) ? vote : this.initial, nowMs);
     } else if (this.supersedes(vote, this.proposal)) {
       this.adopt(vote, nowMs);
+    } else if (!this.looking.has(from)) {
+      // What was sent before may have reached it while it still followed, and then it does not count there.
+      this.tell(from, "looking");
     }
+    this.looking.add(from);
     this.received.set(from, vote);
     return this.decide(nowMs);
   }

@@ -77,7 +77,11 @@ export class ElectionPort {
       return;
     }
     link.unsent = notification;
-    if (link.dialling === undefined && link.retry === undefined) this.dial(link);
+    if (link.dialling !== undefined) return;
+    // Votes are few, and whoever sends one wants to know now whether that peer will answer.
+    clearTimeout(link.retry);
+    link.retry = undefined;
+    this.dial(link);
   }
 
   async close(): Promise<void> {

@@ -190,6 +190,7 @@ export class MemberEngine implements Engine {
   }
 
   private hear(message: ZabMessage): void {
+    if (message.kind === "peerUp" || message.kind === "peerDown") this.log.debug(message, "election port");
     this.enterTurn();
     this.machine.step(message);
     this.stirred = true;
