@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { EPOCH_MAX, epochOf, type Zxid } from "../../base/zxid.js";
@@ -21,17 +31,38 @@ export function readEpoch(folders: StorageFolders, name: EpochFile, lastZxid: Zx
   return epoch;
 }
 
-/** Durable when it returns; a crash leaves either the old epoch or the new one. */
+/** An epoch and newlines, so that every one takes the same room; readers look at the first line only. */
+const EPOCH_BYTES = 16;
+
+/**
+ * Durable when it returns; a crash leaves either the old epoch or the new one. A file that is there is written over in
+ * place: sixteen bytes are in one sector, and to sync them costs a tenth of what a new name in the folder does, which a
+ * failover would wait for four times.
+ */
 export function writeEpoch(folders: StorageFolders, name: EpochFile, epoch: number): void {
   const path = join(folders.snapshots, name);
+  const bytes = Buffer.from(String(epoch).padEnd(EPOCH_BYTES, "\n"));
+  if (existsSync(path) && statSync(path).size === EPOCH_BYTES) {
+    withDescriptor(path, "r+", (descriptor) => {
+      writeSync(descriptor, bytes, 0, EPOCH_BYTES, 0);
+      fdatasyncSync(descriptor);
+    });
+    return;
+  }
   const temporary = `${path}.tmp`;
-  const descriptor = openSync(temporary, "w", 0o644);
-  try {
-    writeSync(descriptor, String(epoch));
+  withDescriptor(temporary, "w", (descriptor) => {
+    writeSync(descriptor, bytes);
     fsyncSync(descriptor);
+  });
+  renameSync(temporary, path);
+  syncFolder(folders.snapshots);
+}
+
+function withDescriptor(path: string, flags: "r+" | "w", use: (descriptor: number) => void): void {
+  const descriptor = openSync(path, flags, 0o644);
+  try {
+    use(descriptor);
   } finally {
     closeSync(descriptor);
   }
-  renameSync(temporary, path);
-  syncFolder(folders.snapshots);
 }
