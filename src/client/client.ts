@@ -37,7 +37,10 @@ export interface ClientOptions {
   readonly sessionTimeoutMs?: number;
   /** How long `connect` may take. Default: the session timeout. */
   readonly connectTimeoutMs?: number;
-  /** How long one server may take to give a session. Default: the session timeout divided by the number of servers. */
+  /**
+   * How long one server may take to give a session. Default: the session timeout divided by the number of servers. Where
+   * there are several, the first round of attempts takes a second for each at the most, the next ones twice as long each.
+   */
   readonly attemptTimeoutMs?: number;
   /** Servers in random order (default) or as they are given. */
   readonly hostOrder?: HostOrder;

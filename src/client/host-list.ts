@@ -36,6 +36,11 @@ export class HostList {
     return host;
   }
 
+  /** How often every server has been tried in vain since the last success. */
+  get failedRounds(): number {
+    return Math.floor(this.failures / this.hosts.length);
+  }
+
   succeeded(): void {
     this.failures = 0;
   }
@@ -43,7 +48,7 @@ export class HostList {
   /** Counts a failed attempt or a lost connection and returns the wait before the next attempt, in milliseconds. */
   failed(): number {
     this.failures++;
-    const rounds = Math.floor(this.failures / this.hosts.length);
+    const rounds = this.failedRounds;
     if (rounds === 0) return 0;
     const ceilingMs = Math.min(this.backoff.maxMs, this.backoff.minMs * 2 ** Math.min(rounds - 1, 30));
     return ceilingMs * (0.5 + randomFraction(this.random) / 2);

@@ -17,6 +17,13 @@ export const WRITE_BUFFER_KEPT_BYTES_MAX = 256 * 1024;
 /** Path bytes in one setWatches: a server takes no packet above its `jute.maxbuffer`, which is 1 MiB by default. */
 export const SET_WATCHES_BYTES_MAX = 128 * 1024;
 
+/**
+ * How long one of several servers may take to give a session in the first round; twice as long in each one after it. A
+ * server that is stopped or cut off takes a connection and says nothing, and must not hold up a client that the others
+ * would serve.
+ */
+export const FIRST_ATTEMPT_MS = 1_000;
+
 export const BACKOFF_MIN_MS = 50;
 export const BACKOFF_MAX_MS = 1_000;
 

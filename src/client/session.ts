@@ -18,7 +18,7 @@ import {
 import { formatHost } from "./connection-string.js";
 import { InconsistencyError } from "./errors.js";
 import type { HostList } from "./host-list.js";
-import { DEAD_SHARE, PING_SHARE } from "./limits.js";
+import { DEAD_SHARE, FIRST_ATTEMPT_MS, PING_SHARE } from "./limits.js";
 import { PendingRequests, type ReplyHandler } from "./pending.js";
 import { Wire, type WireListener } from "./wire.js";
 
@@ -49,7 +49,7 @@ export interface SessionListener {
 export interface SessionOptions {
   readonly hosts: HostList;
   readonly sessionTimeoutMs: number;
-  /** How long one server may take to answer an attempt to connect. */
+  /** How long one server may take to answer an attempt to connect at the most; see FIRST_ATTEMPT_MS. */
   readonly attemptTimeoutMs: number;
   readonly renewSession: boolean;
   /** A session to take over, as `Session.credentials` gave it. */
@@ -212,7 +212,7 @@ export class Session implements WireListener {
     const host = this.options.hosts.take();
     this.endpoint = formatHost(host);
     this.wire = new Wire(host, this);
-    this.becomeDue(this.options.attemptTimeoutMs, this.giveUpAttempt);
+    this.becomeDue(this.attemptTimeoutMs, this.giveUpAttempt);
   }
 
   onOpen(): void {
@@ -265,12 +265,18 @@ export class Session implements WireListener {
     if (wasConnected) this.listener.onDisconnected(reason);
   }
 
+  private get attemptTimeoutMs(): number {
+    const { attemptTimeoutMs, hosts } = this.options;
+    if (hosts.length === 1) return attemptTimeoutMs;
+    return Math.min(attemptTimeoutMs, FIRST_ATTEMPT_MS * 2 ** Math.min(hosts.failedRounds, 30));
+  }
+
   private readonly reconnect = (): void => {
     this.attempt();
   };
 
   private readonly giveUpAttempt = (): void => {
-    this.wire?.destroy(new Error(`${this.endpoint} gave no session within ${this.options.attemptTimeoutMs} ms`));
+    this.wire?.destroy(new Error(`${this.endpoint} gave no session within ${this.attemptTimeoutMs} ms`));
   };
 
   private readonly giveUpClosing = (): void => {
