@@ -28,7 +28,7 @@ function refused(text: string, ...messages: RegExp[]): void {
 
 describe("scenarios", () => {
   it("that come with zabench are valid", () => {
-    assert.deepEqual(scenarioNames(), ["latency-link", "leader-kill"]);
+    assert.deepEqual(scenarioNames(), ["latency-link", "leader-kill", "leader-pause"]);
     for (const name of scenarioNames()) assert.equal(loadScenario(name).scenario.name, name);
   });
 
