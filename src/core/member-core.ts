@@ -288,7 +288,7 @@ export class MemberCore extends ServiceCore {
     this.broadcast.propose({ zxid, payload: scratch.copy() });
   }
 
-  /** Undefined where there is nothing to decide: a session is closed once. */
+  /** Undefined where there is nothing to decide. */
   private transactionOf(
     sessionId: bigint,
     op: number,
@@ -304,6 +304,7 @@ export class MemberCore extends ServiceCore {
     const malformed: Transaction = { type: OP.error, err: ERROR.MARSHALLINGERROR };
     if (op === OP.deleteContainer) return preparer.prepare(request, zxid, this.wallMs) ?? malformed;
     if (op === OP.createSession) {
+      if (body.remaining < 4) return undefined;
       const timeOut = body.int32();
       tracker.add(sessionId, timeOut, this.nowMs);
       this.owners.set(sessionId, from);

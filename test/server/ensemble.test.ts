@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
+import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { randomBelow, SeededRandom } from "../../src/base/random.js";
 import { connect } from "../../src/client/client.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
@@ -77,6 +79,49 @@ describe("an ensemble of core servers", () => {
     await first.restart();
     await leaderOf(ensemble);
     assert.ok((await dumpOf(first)).has("/again"));
+  });
+
+  it("is not harmed by what is no peer", async (context) => {
+    const ensemble = await start(context, 3);
+    const configuration = readFileSync(join(ensemble.folder!, "member-1", "zoo.cfg"), "utf8");
+    const ports = [...configuration.matchAll(/^server\.\d=[^:]+:(\d+):(\d+)/gm)].flatMap(([, a, b]) => [
+      Number(a),
+      Number(b),
+    ]);
+    assert.equal(ports.length, 6);
+    const random = new SeededRandom(7);
+    const handshake = Buffer.alloc(28);
+    handshake.writeBigInt64BE(-65_535n, 0);
+    handshake.writeBigInt64BE(3n, 8);
+    handshake.writeInt32BE(8, 16);
+    handshake.write("h:1|h:22", 20);
+    // Type, zxid, data, no ids: who follows, with nothing behind it; a request out of turn; an unknown type.
+    const packets = [11, 1, 99].map((type) => {
+      const packet = Buffer.alloc(20);
+      packet.writeInt32BE(type, 0);
+      packet.writeInt32BE(0, 12);
+      packet.writeInt32BE(-1, 16);
+      return packet;
+    });
+    const huge = Buffer.alloc(16, 0x7f);
+    const noise = Array.from({ length: 20 }, () =>
+      Buffer.from(Array.from({ length: 64 }, () => randomBelow(random, 256))),
+    );
+    for (const port of ports) {
+      for (const bytes of [...packets, huge, handshake, Buffer.concat([handshake, huge]), ...noise]) {
+        const socket = connectSocket(port, "127.0.0.1");
+        socket.on("error", () => {});
+        socket.end(bytes);
+        socket.resume();
+        await new Promise((resolve) => socket.on("close", resolve));
+      }
+    }
+    await leaderOf(ensemble);
+    const client = await connect({ servers: addressOf(ensemble.members) });
+    await client.create("/still-here");
+    await client.close();
+    const roles = await Promise.all(ensemble.members.map((member) => member.role()));
+    assert.deepEqual([...roles].sort(), ["follower", "follower", "leader"]);
   });
 
   it("gives an image to a member that has lost its data, and to one that was away for long", async (context) => {

@@ -53,7 +53,11 @@ export class JournalHost {
   private readonly queue = new RingBuffer<Command>(16);
   private readonly pending = new RingBuffer<PendingAppend>(16);
   private readonly batch = new ByteWriter(65_536);
-  private durableWaiters: { readonly zxid: Zxid; readonly resolve: () => void }[] = [];
+  private durableWaiters: {
+    readonly zxid: Zxid;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
   private readonly images = new Map<ConnectionId, ReceivedImage>();
   /** Carrying out something that takes time; what comes behind it waits. */
   private busy = false;
@@ -92,10 +96,10 @@ export class JournalHost {
     if (!this.busy && !this.ended) this.appender.roll();
   }
 
-  /** Resolves once the log is durable up to there. */
+  /** Resolves once the log is durable up to there; rejects where it is cut before that. */
   whenDurable(zxid: Zxid): Promise<void> {
     if (zxid <= this.durableZxid) return Promise.resolve();
-    return new Promise((resolve) => this.durableWaiters.push({ zxid, resolve }));
+    return new Promise((resolve, reject) => this.durableWaiters.push({ zxid, resolve, reject }));
   }
 
   /** A piece of the image that comes over this connection. */
@@ -131,6 +135,13 @@ export class JournalHost {
     this.ended = true;
     for (const connection of [...this.images.keys()]) this.dropImage(connection);
     await this.appender.close();
+    this.refuseWaiters("the server stops");
+  }
+
+  private refuseWaiters(reason: string): void {
+    const waiters = this.durableWaiters;
+    this.durableWaiters = [];
+    for (const { reject } of waiters) reject(new Error(reason));
   }
 
   private openAppender(): LogAppender {
@@ -259,6 +270,7 @@ export class JournalHost {
       this.listener.load(database);
     }
     this.durableZxid = zxid;
+    this.refuseWaiters("the log was cut meanwhile");
     this.appender = this.openAppender();
     this.log.info({ zxid: `0x${zxid.toString(16)}` }, "history cut to the leader's");
   }

@@ -225,7 +225,11 @@ export class MemberEngine implements Engine {
       store,
       sessionTable,
       () => core.appliedZxid,
-      (zxid) => this.journal.whenDurable(zxid),
+      async (zxid) => {
+        await this.journal.whenDurable(zxid);
+        // Parts of it may show what the log of this server does not hold any more.
+        if (core.store !== store) throw new Error("the database was replaced meanwhile");
+      },
     );
   }
 

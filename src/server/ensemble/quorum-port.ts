@@ -18,6 +18,8 @@ export interface QuorumListener {
   imageEnd(connection: ConnectionId): void;
 }
 
+const FIRST_PACKET_MS = 5_000;
+
 /** One end of a connection between a leader and a learner. */
 interface Peer {
   readonly socket: Socket;
@@ -108,6 +110,9 @@ export class QuorumPort {
 
   private accept(socket: Socket): void {
     const connection = this.nextAccepted++;
+    // Whoever connects and does not say who it is would be kept for good.
+    socket.setTimeout(FIRST_PACKET_MS, () => socket.destroy());
+    socket.once("data", () => socket.setTimeout(0));
     this.attach(connection, socket);
     this.listener.accepted(connection);
   }
