@@ -44,6 +44,11 @@ interface PendingSync {
 
 /** Where the requests of the leader's own clients come from. */
 const LOCAL = Number.NaN;
+/**
+ * A client that comes while no leader is known is kept waiting for this long after the last one was lost, since the next
+ * is usually known within a few hundredths of that; then it is turned away, and better off at another server.
+ */
+const HANDSHAKE_WAIT_MS = 500;
 const NOBODY: readonly Id[] = [];
 const NO_BYTES = Buffer.alloc(0);
 
@@ -65,6 +70,11 @@ export class MemberCore extends ServiceCore {
   private readonly syncs = new RingBuffer<PendingSync>(4);
   /** Syncs that are confirmed and stand behind a write of their connection. */
   private readonly confirmed = new Set<QueuedRequest>();
+  /** Clients that came while nobody was served; what they sent is in their `early`. */
+  private readonly waiting = new Set<ClientConnection>();
+  /** What clients asked for whose session is being established. */
+  private readonly handshakes = new Map<ClientConnection, Buffer>();
+  private shutAtMs: number;
   private readonly writeReader = new CopyingReader(Buffer.alloc(0));
   private readonly scratch = new ByteWriter(1_024);
   private readonly broadcast: Broadcast;
@@ -80,6 +90,7 @@ export class MemberCore extends ServiceCore {
   ) {
     super(store, table, options, nowMs, wallMs);
     this.broadcast = broadcast;
+    this.shutAtMs = nowMs;
   }
 
   get sessions(): SessionTracker | undefined {
@@ -99,14 +110,28 @@ export class MemberCore extends ServiceCore {
   open(role: Role): void {
     this.role = role;
     this.beginChanges();
-    if (role !== "leading") return;
-    this.tracker = new SessionTracker(this.options.tickTimeMs, this.nowMs);
-    for (const [id, timeoutMs] of this.sessionTable.entries()) this.tracker.add(id, timeoutMs, this.nowMs);
+    if (role === "leading") {
+      this.tracker = new SessionTracker(this.options.tickTimeMs, this.nowMs);
+      for (const [id, timeoutMs] of this.sessionTable.entries()) this.tracker.add(id, timeoutMs, this.nowMs);
+    }
+    // Otherwise this is over already, and who waits waits on.
+    if (!this.broadcast.isServing) return;
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const connection of waiting) {
+      const frame = connection.early.shift();
+      assert(frame !== undefined, "who waits has asked for something");
+      if (!this.received(connection, frame, 0, frame.length)) this.close(connection);
+    }
   }
 
-  /** Serves nobody any more: every connection is closed, and what was under way has an unknown outcome. */
+  /**
+   * Serves nobody any more: every connection is closed, and what was under way has an unknown outcome. Who has no session yet
+   * waits for the next leader.
+   */
   shut(): void {
     this.role = undefined;
+    this.shutAtMs = this.nowMs;
     this.tracker = undefined;
     this.owners.clear();
     this.decided.clear();
@@ -115,14 +140,35 @@ export class MemberCore extends ServiceCore {
     this.syncs.clear();
     this.confirmed.clear();
     this.beginChanges();
-    for (const connection of [...this.connections]) this.close(connection);
+    for (const connection of [...this.connections]) {
+      if (connection.phase === "establishing") this.beginAgain(connection);
+      else if (connection.phase !== "handshake") this.close(connection);
+    }
+    this.handshakes.clear();
+  }
+
+  /** Turns those away who have waited for a leader for too long. To be called every few milliseconds. */
+  refuseWaiting(): void {
+    if (this.waiting.size === 0 || this.mayWait) return;
+    for (const connection of this.waiting) this.close(connection);
+    this.waiting.clear();
   }
 
   override received(connection: ClientConnection, bytes: Buffer, start: number, end: number): boolean {
-    return this.role !== undefined && this.broadcast.isServing && super.received(connection, bytes, start, end);
+    const isHandshake = connection.phase === "handshake";
+    if (this.role !== undefined && this.broadcast.isServing && !(isHandshake && this.waiting.has(connection))) {
+      if (isHandshake) this.handshakes.set(connection, Buffer.from(bytes.subarray(start, end)));
+      return super.received(connection, bytes, start, end);
+    }
+    if (!isHandshake || !this.mayWait) return false;
+    connection.early.push(Buffer.from(bytes.subarray(start, end)));
+    this.waiting.add(connection);
+    return true;
   }
 
   override disconnected(connection: ClientConnection): void {
+    this.waiting.delete(connection);
+    this.handshakes.delete(connection);
     for (const { body } of connection.queue) if (body === undefined) this.outstanding--;
     super.disconnected(connection);
     for (const [id, waiting] of this.establishing) if (waiting === connection) this.establishing.delete(id);
@@ -248,6 +294,27 @@ export class MemberCore extends ServiceCore {
     connection.queue.push({ xid, op: OP.closeSession, body: undefined, receivedMs: this.nowMs });
     this.send(session.id, xid, OP.closeSession, NO_BYTES, 0, 0, NOBODY);
     session.closing = true;
+  }
+
+  protected override establish(connection: ClientConnection, session: Session, timeOut: number): void {
+    this.handshakes.delete(connection);
+    super.establish(connection, session, timeOut);
+  }
+
+  /** A role that lasts no longer, which `isServing` tells a moment before `shut`, counts as lost just now. */
+  private get mayWait(): boolean {
+    return this.role !== undefined || this.nowMs - this.shutAtMs < HANDSHAKE_WAIT_MS;
+  }
+
+  /** As if what it sent had only come now. */
+  private beginAgain(connection: ClientConnection): void {
+    const handshake = this.handshakes.get(connection);
+    assert(handshake !== undefined, "what is being established was asked for");
+    const later = [...connection.early];
+    connection.early.clear();
+    for (const frame of [handshake, ...later]) connection.early.push(frame);
+    connection.phase = "handshake";
+    this.waiting.add(connection);
   }
 
   /** To who decides. The bytes belong to the caller. */

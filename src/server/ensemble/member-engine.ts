@@ -179,6 +179,7 @@ export class MemberEngine implements Engine {
     this.ticker = setInterval(() => {
       this.enterTurn();
       this.machine.tick();
+      this.core.refuseWaiting();
       this.stirred = true;
     }, TICK_MS);
   }
