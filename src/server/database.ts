@@ -2,14 +2,15 @@ import { randomBytes } from "node:crypto";
 import { ByteWriter } from "../base/bytes.js";
 import type { Zxid } from "../base/zxid.js";
 import type { ByteSource } from "../core/log/byte-source.js";
-import { decodeImage, type SnapshotContent, type SnapshotSink } from "../core/log/snapshot-format.js";
-import { TXN_DIGEST_VERSION, writeLogRecord } from "../core/log/transactions.js";
+import { decodeImage, type SnapshotSink } from "../core/log/snapshot-format.js";
+import { writeLogRecord } from "../core/log/transactions.js";
 import { Applier, type ChangeListener } from "../core/request/apply.js";
 import { formatSessionId } from "../core/session/session-id.js";
 import { SessionTable } from "../core/session/session-table.js";
 import { createFreshTree } from "../core/tree/fresh.js";
 import { ZnodeStore } from "../core/tree/store.js";
 import type { LogEntry } from "../core/zab/effects.js";
+import { TREE_READERS_MAX } from "../workers/tree-thread.js";
 import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
 import type { Logger } from "./log.js";
 import type { StorageFolders } from "./storage/folders.js";
@@ -35,7 +36,7 @@ function emptyStore({ arenaBytesMax, extendedTypesEnabled }: ServerConfiguration
   return ZnodeStore.create({
     arenaBytesMax,
     extendedTypesEnabled,
-    readersMax: 0,
+    readersMax: TREE_READERS_MAX,
     hashSeed: randomBytes(6).readUIntBE(0, 6),
   });
 }
@@ -152,14 +153,4 @@ export function databaseOfImage(source: ByteSource, configuration: ServerConfigu
   decodeImage(source, sink);
   store.acls.purgeUnused();
   return { store, sessions, lastZxid: zxid };
-}
-
-/** What a snapshot or an image is made from: the tree as it is while this is walked, `appliedZxid` its last transaction. */
-export function contentOf(store: ZnodeStore, sessions: SessionTable, appliedZxid: () => Zxid): SnapshotContent {
-  return {
-    sessions: sessions.entries(),
-    acls: store.acls.lists(),
-    walk: () => store.walk(),
-    digest: () => ({ zxid: appliedZxid(), version: TXN_DIGEST_VERSION, digest: store.treeDigest }),
-  };
 }

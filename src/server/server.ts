@@ -3,6 +3,7 @@ import { randomBelow, SeededRandom } from "../base/random.js";
 import type { ServiceOptions } from "../core/service.js";
 import { firstSessionId } from "../core/session/session-id.js";
 import { StandaloneCore } from "../core/standalone.js";
+import { TreeThread } from "../workers/tree-thread.js";
 import { authenticate } from "./authentication.js";
 import { ClientPort } from "./client-port.js";
 import { isReplicated, type ServerConfiguration } from "./configuration/zoo-cfg.js";
@@ -34,13 +35,14 @@ function createEngine(
   configuration: ServerConfiguration,
   log: Logger,
   host: EngineHost,
-): { readonly engine: Engine; readonly snapshots: Snapshots } {
+): { readonly engine: Engine; readonly snapshots: Snapshots; readonly trees: TreeThread } {
   const folders = openStorageFolders(configuration.dataDir, configuration.dataLogDir);
   const replicated = isReplicated(configuration);
   const database = loadDatabase(configuration, folders, log, replicated ? RECENT_ENTRIES_MAX : 0);
   const { store, sessions, lastZxid } = database;
   const random = new SeededRandom(randomBytes(4).readUInt32BE(0));
-  const snapshots = new Snapshots(folders, configuration, () => randomBelow(random, 2 ** 31), log);
+  const trees = new TreeThread();
+  const snapshots = new Snapshots(folders, configuration, trees, () => randomBelow(random, 2 ** 31), log);
   const options: ServiceOptions = {
     ...configuration,
     lastZxid,
@@ -48,10 +50,11 @@ function createEngine(
     authenticate: (scheme, auth) => authenticate(scheme, auth, configuration.superDigest),
   };
   if (replicated) {
-    return { engine: new MemberEngine(configuration, folders, database, options, snapshots, host, log), snapshots };
+    const engine = new MemberEngine(configuration, folders, database, options, snapshots, trees, host, log);
+    return { engine, snapshots, trees };
   }
   const core = new StandaloneCore(store, sessions, options, performance.now(), Date.now());
-  return { engine: createStandaloneEngine(core, configuration, folders, snapshots, host), snapshots };
+  return { engine: createStandaloneEngine(core, configuration, folders, snapshots, host), snapshots, trees };
 }
 
 /**
@@ -70,7 +73,7 @@ export async function startServer(
     const dirty = core.takeDirty();
     if (dirty.length > 0) clientPort.flush(dirty);
   };
-  const { engine, snapshots } = createEngine(configuration, log, { flushClients, fatal: onFatal });
+  const { engine, snapshots, trees } = createEngine(configuration, log, { flushClients, fatal: onFatal });
   const { core } = engine;
   let view: ServerView | undefined;
   const clientPort = new ClientPort(core, {
@@ -83,7 +86,7 @@ export async function startServer(
     fourLetterWord: (word) => (view === undefined ? undefined : answerFourLetterWord(word, view)),
     enterTurn: () => engine.enterTurn(),
   });
-  const closing: (() => Promise<unknown>)[] = [() => snapshots.close(), () => engine.close()];
+  const closing: (() => Promise<unknown>)[] = [() => trees.close(), () => snapshots.close(), () => engine.close()];
   const close = async (): Promise<void> => {
     for (const step of closing.reverse()) await step();
   };

@@ -1,12 +1,13 @@
 import type { Zxid } from "../base/zxid.js";
 import type { SessionTable } from "../core/session/session-table.js";
 import type { ZnodeStore } from "../core/tree/store.js";
+import type { TreeThread } from "../workers/tree-thread.js";
 import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
-import { contentOf } from "./database.js";
 import type { Logger } from "./log.js";
 import type { StorageFolders } from "./storage/folders.js";
 import { purge } from "./storage/purge.js";
-import { writeSnapshot } from "./storage/snapshot-file.js";
+import { SNAPSHOT_CHUNK_BYTES, writeSnapshot } from "./storage/snapshot-file.js";
+import { encodeBeside, treeSource } from "./tree-source.js";
 
 const HOUR_MS = 3_600_000;
 
@@ -20,12 +21,20 @@ export class Snapshots {
   private readonly purging: NodeJS.Timeout | undefined;
   private readonly folders: StorageFolders;
   private readonly configuration: ServerConfiguration;
+  private readonly trees: TreeThread;
   private readonly random: () => number;
   private readonly log: Logger;
 
-  constructor(folders: StorageFolders, configuration: ServerConfiguration, random: () => number, log: Logger) {
+  constructor(
+    folders: StorageFolders,
+    configuration: ServerConfiguration,
+    trees: TreeThread,
+    random: () => number,
+    log: Logger,
+  ) {
     this.folders = folders;
     this.configuration = configuration;
+    this.trees = trees;
     this.random = random;
     this.log = log;
     this.dueAtCount = this.nextDue(0);
@@ -56,8 +65,9 @@ export class Snapshots {
     whenDurable: (zxid: Zxid) => Promise<void>,
   ): Promise<void> {
     const begun = performance.now();
-    const content = contentOf(store, sessions, appliedZxid);
-    this.running = writeSnapshot(this.folders.snapshots, appliedZxid(), content, () => whenDurable(appliedZxid()))
+    const source = treeSource(store, sessions, appliedZxid);
+    const chunks = encodeBeside(this.trees, source, "snapshot", SNAPSHOT_CHUNK_BYTES);
+    this.running = writeSnapshot(this.folders.snapshots, appliedZxid(), chunks, () => whenDurable(appliedZxid()))
       .then(
         (path) => this.log.info({ path, tookMs: Math.round(performance.now() - begun) }, "snapshot written"),
         (error: unknown) => this.log.error({ error: String(error) }, "a snapshot could not be written"),

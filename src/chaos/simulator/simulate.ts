@@ -118,6 +118,7 @@ class Simulation {
     const mixed = randomBelow(random, 4) === 0;
     const windowEntriesMin = 2 + randomBelow(random, 30);
     const windowBytesMax = 2_000 + randomBelow(random, 20_000);
+    const windowHeldBytesMax = 4 * windowBytesMax;
     const inFlightBytesMax = Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1);
     this.servers = Array.from({ length: this.voters + observers }, (_, index) => {
       const zabOptions: ZabOptions = {
@@ -128,7 +129,7 @@ class Simulation {
         configVersion: 0,
         ...(profile === "faults" ? HASTY : {}),
         batched: profile === "stalls" || !(mixed && randomBelow(random, 2) === 0),
-        ...(profile === "faults" ? { windowEntriesMin, windowBytesMax, inFlightBytesMax } : {}),
+        ...(profile === "faults" ? { windowEntriesMin, windowBytesMax, windowHeldBytesMax, inFlightBytesMax } : {}),
       };
       const disk = parts.createDisk(this.events, new SeededRandom(seed, 100 + index));
       return new SimulatedServer(zabOptions, disk, network, this.history, this.trace, parts);

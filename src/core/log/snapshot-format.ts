@@ -18,14 +18,6 @@ const SEAL_BYTES = 13;
 const LAST_ZXID_PART_BYTES = 8 + SEAL_BYTES;
 const WINDOW_BYTES = 1 << 20;
 
-/** A node as it is kept on disk. The root's path is "/"; `aclId` -1 is the open ACL, others refer to the ACL cache. */
-export interface SnapshotNode {
-  readonly path: string;
-  readonly data: Uint8Array | null;
-  readonly aclId: number;
-  readonly stat: StatPersisted;
-}
-
 /** The tree's digest at one zxid; `digest` is the 64 bits as upstream writes them, or its hex text below version 2. */
 export interface SnapshotDigest {
   readonly zxid: Zxid;
@@ -33,12 +25,19 @@ export interface SnapshotDigest {
   readonly digest: bigint | string;
 }
 
-/** What a snapshot is made from. Sessions are (id, timeout in ms); nodes come parents first, the root before all. */
+/**
+ * What a snapshot is made from. Sessions are (id, timeout in ms). Nodes are written parents first, the root before all, under
+ * the empty path: path, data, the id of the ACL (-1 the open one, others refer to the ACL cache), the persisted Stat;
+ * `writeNodes` stops behind each.
+ */
 export interface SnapshotContent {
   readonly sessions: Iterable<readonly [bigint, number]>;
   readonly acls: Iterable<readonly [number, readonly Acl[]]>;
-  walk(): Iterable<SnapshotNode>;
-  /** Written where given. Asked for after the walk, so that it may be the digest at the end of a fuzzy one. */
+  writeNodes(writer: ByteWriter): Iterable<unknown>;
+  /**
+   * Written where given. Asked for after the walk, and after everything of it was taken, so that it may be the digest at
+   * the end of a fuzzy one.
+   */
   digest?(): SnapshotDigest | undefined;
   /** The last zxid part of release 3.9 and later, written where given. */
   lastZxid?(): Zxid | undefined;
@@ -81,6 +80,7 @@ export function* encodeSnapshot(content: SnapshotContent, chunkBytes: number): G
   writer.safeInt64(-1);
   yield* encodeDatabase(writer, content, chunkBytes, take);
   seal();
+  yield take();
   const digest = content.digest?.();
   if (digest !== undefined) {
     writer.safeInt64(digest.zxid);
@@ -94,7 +94,7 @@ export function* encodeSnapshot(content: SnapshotContent, chunkBytes: number): G
     writer.safeInt64(lastZxid);
     seal();
   }
-  yield take();
+  if (writer.offset > 0) yield take();
 }
 
 /** Sessions, ACL cache and nodes, which are what a database consists of. */
@@ -118,11 +118,7 @@ function* encodeDatabase(
     aclList.write(writer, acl);
     if (writer.offset >= chunkBytes) yield take();
   }
-  for (const node of content.walk()) {
-    writer.string(node.path === "/" ? "" : node.path);
-    writer.buffer(node.data);
-    writer.safeInt64(node.aclId);
-    StatPersisted.write(writer, node.stat);
+  for (const _ of content.writeNodes(writer)) {
     if (writer.offset >= chunkBytes) yield take();
   }
   writer.string(END_PATH);

@@ -37,7 +37,7 @@ import { ownerKind } from "./owner.js";
 import { type NodeRef, WRITER, ZnodeReader } from "./reader.js";
 import { directoryWords, Table } from "./table.js";
 
-export { type NodeRef, type PersistedNode, ZnodeReader } from "./reader.js";
+export { type NodeRef, ZnodeReader } from "./reader.js";
 
 /** The arena has no room for a change; the tree is as it was before. */
 export class ArenaFullError extends Error {

@@ -103,5 +103,7 @@ export type ZabMessage =
   | { readonly kind: "packet"; readonly connection: ConnectionId; readonly packet: QuorumPacket }
   /** The image behind a SNAP packet has come whole. */
   | { readonly kind: "image"; readonly connection: ConnectionId }
+  /** Some of an image has come, or was taken by the other side: it is alive, though it has no time for packets. */
+  | { readonly kind: "imageProgress"; readonly connection: ConnectionId }
   /** Every command up to this one is durable. */
   | { readonly kind: "stored"; readonly sequence: number };

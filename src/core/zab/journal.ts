@@ -42,6 +42,8 @@ export class Journal {
   /** The log cannot be cut back any further. */
   floorZxid: Zxid;
   readonly window: ProposalWindow;
+  /** What is beyond this is not dropped from the window lightly: a leader's learners have still to be sent it. */
+  heldZxid: Zxid = Number.POSITIVE_INFINITY;
   private commands: Command[] = [];
   private sequence = 0;
   private storedSequence = 0;
@@ -50,14 +52,14 @@ export class Journal {
   private newestEnd: { readonly sequence: number; zxid: Zxid } | undefined;
   private readonly awaited = new RingBuffer<Awaited>();
 
-  constructor(recovered: RecoveredState, windowEntriesMin: number, windowBytesMax: number) {
+  constructor(recovered: RecoveredState, windowEntriesMin: number, windowBytesMax: number, windowHeldBytesMax: number) {
     this.acceptedEpoch = recovered.acceptedEpoch;
     this.currentEpoch = recovered.currentEpoch;
     this.lastZxid = recovered.lastZxid;
     this.appliedZxid = recovered.lastZxid;
     this.durableZxid = recovered.lastZxid;
     this.floorZxid = recovered.floorZxid;
-    this.window = new ProposalWindow(recovered.baseZxid, windowEntriesMin, windowBytesMax);
+    this.window = new ProposalWindow(recovered.baseZxid, windowEntriesMin, windowBytesMax, windowHeldBytesMax);
     for (const entry of recovered.recent) this.window.push(entry);
     assert(this.window.lastZxid === recovered.lastZxid, "the recent entries end where the log ends");
   }
@@ -140,7 +142,7 @@ export class Journal {
     const { commands } = this;
     this.commands = [];
     // What is not on disk yet is still to be acknowledged, so it stays as well.
-    this.window.trim(Math.min(this.appliedZxid, this.durableZxid));
+    this.window.trim(Math.min(this.appliedZxid, this.durableZxid), this.heldZxid);
     return commands;
   }
 

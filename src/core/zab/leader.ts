@@ -112,6 +112,10 @@ export class Leader implements MemberState {
 
   imageReceived(): void {}
 
+  imageProgress(connection: ConnectionId): void {
+    this.handlers.get(connection)?.heard();
+  }
+
   handlePacket(connection: ConnectionId, packet: QuorumPacket): void {
     try {
       const problem = this.strangers.has(connection)
@@ -145,11 +149,14 @@ export class Leader implements MemberState {
   flush(): void {
     if (this.phase !== "broadcasting") return;
     this.maybeBeginRound();
+    let heldZxid = Number.POSITIVE_INFINITY;
     for (const handler of [...this.handlers.values()]) {
       if (handler.phase !== "synchronizing" && handler.phase !== "synchronized") continue;
       if (!handler.pump(this.committedZxid, this.confirmedRound)) this.drop(handler.connection, "fell too far behind");
+      else heldZxid = Math.min(heldZxid, handler.needsBeyondZxid);
       if (this.ended) return;
     }
+    this.member.journal.heldZxid = heldZxid;
     while (this.localSyncs.length > 0) {
       const { zxid, round } = this.localSyncs[0]!;
       if (zxid > this.committedZxid || round > this.confirmedRound) break;
@@ -160,6 +167,7 @@ export class Leader implements MemberState {
 
   end(reason: string): void {
     this.ended = true;
+    this.member.journal.heldZxid = Number.POSITIVE_INFINITY;
     for (const connection of [...this.strangers, ...this.handlers.keys()]) this.member.close(connection, reason);
     if (this.phase === "broadcasting") this.member.journal.shut();
   }

@@ -60,6 +60,11 @@ export class LearnerHandler {
     this.pingAtMs = member.nowMs;
   }
 
+  /** What is beyond this has still to be sent to it. */
+  get needsBeyondZxid(): Zxid {
+    return this.batched ? this.sentZxid : Math.min(this.sentZxid, this.committedZxid);
+  }
+
   heard(): void {
     this.heardAtMs = this.member.nowMs;
   }

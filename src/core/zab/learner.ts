@@ -124,6 +124,10 @@ export class Learner implements MemberState {
     this.phase = "synchronizing";
   }
 
+  imageProgress(connection: ConnectionId): void {
+    if (connection === this.connection) this.extendDeadline();
+  }
+
   /** What has become durable is acknowledged; entries that came before NEWLEADER only together with it. */
   handleStored(): void {
     if (this.observing || (this.phase !== "ready" && this.phase !== "active")) return;

@@ -32,6 +32,7 @@ export interface MemberState {
   disconnected(connection: ConnectionId): void;
   handlePacket(connection: ConnectionId, packet: QuorumPacket): void;
   imageReceived(connection: ConnectionId): void;
+  imageProgress(connection: ConnectionId): void;
   /** More of the log has become durable. */
   handleStored(): void;
   tick(): void;

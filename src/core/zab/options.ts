@@ -29,6 +29,8 @@ export interface ZabOptions {
   readonly windowEntriesMin: number;
   /** ...and as many more as fit here. */
   readonly windowBytesMax: number;
+  /** Beyond that, what a learner that is behind has not been sent yet is kept up to here. */
+  readonly windowHeldBytesMax: number;
   /** Bytes of proposals under way to one learner before it is waited for. */
   readonly inFlightBytesMax: number;
 }
@@ -46,6 +48,7 @@ export const ZAB_DEFAULTS = {
   connectRetryMs: 20,
   windowEntriesMin: 500,
   windowBytesMax: 16 * 2 ** 20,
+  windowHeldBytesMax: 256 * 2 ** 20,
   inFlightBytesMax: 4 * 2 ** 20,
 } as const;
 
@@ -54,4 +57,5 @@ export function checkZabOptions(options: ZabOptions): void {
   assert(options.notificationIntervalMinMs <= options.notificationIntervalMaxMs, "min is at most max");
   assert(options.connectRetryMs < options.peerTimeoutMs, "a peer is not given up before a second try");
   assert(options.inFlightBytesMax < options.windowBytesMax, "what is under way to a learner is still in the window");
+  assert(options.windowHeldBytesMax >= options.windowBytesMax, "what is held is in the window");
 }

@@ -19,11 +19,13 @@ export class ProposalWindow {
   baseZxid: Zxid;
   private readonly entriesMin: number;
   private readonly bytesMax: number;
+  private readonly heldBytesMax: number;
 
-  constructor(baseZxid: Zxid, entriesMin: number, bytesMax: number) {
+  constructor(baseZxid: Zxid, entriesMin: number, bytesMax: number, heldBytesMax: number) {
     this.baseZxid = baseZxid;
     this.entriesMin = entriesMin;
     this.bytesMax = bytesMax;
+    this.heldBytesMax = heldBytesMax;
   }
 
   get count(): number {
@@ -85,11 +87,11 @@ export class ProposalWindow {
     this.baseZxid = baseZxid;
   }
 
-  /** Drops the oldest entries beyond the limits, none that is not applied. */
-  trim(appliedZxid: Zxid): void {
+  /** Drops the oldest entries beyond the limits, none that is not applied; those beyond `heldZxid` are wanted still. */
+  trim(appliedZxid: Zxid, heldZxid: Zxid): void {
     while (this.bytes > this.bytesMax && this.count > this.entriesMin) {
       const oldest = this.entries[this.first]!;
-      if (oldest.zxid > appliedZxid) break;
+      if (oldest.zxid > appliedZxid || (oldest.zxid > heldZxid && this.bytes <= this.heldBytesMax)) break;
       this.entries[this.first++] = undefined;
       this.bytes -= oldest.payload.length + ENTRY_OVERHEAD_BYTES;
       this.baseZxid = oldest.zxid;

@@ -50,7 +50,7 @@ export class ZabServer implements Member {
     checkZabOptions(options);
     this.options = options;
     this.nowMs = nowMs;
-    this.journal = new Journal(recovered, options.windowEntriesMin, options.windowBytesMax);
+    this.journal = new Journal(recovered, options.windowEntriesMin, options.windowBytesMax, options.windowHeldBytesMax);
     this.election = this.createElection((to, notification) => {
       this.transmissions.push({ kind: "notification", to, notification });
     });
@@ -107,6 +107,9 @@ export class ZabServer implements Member {
         return;
       case "image":
         this.state?.imageReceived(message.connection);
+        return;
+      case "imageProgress":
+        this.state?.imageProgress(message.connection);
         return;
       case "stored":
         this.journal.stored(message.sequence);

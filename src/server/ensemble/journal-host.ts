@@ -8,13 +8,14 @@ import { beginEntry, endEntry } from "../../core/log/log-format.js";
 import type { Command, ConnectionId, LogEntry, Role } from "../../core/zab/effects.js";
 import { type LogAppender, type LogStatistics, openLogAppender } from "../../workers/log-thread.js";
 import type { ServerConfiguration } from "../configuration/zoo-cfg.js";
-import { contentOf, type Database, databaseOfImage, loadDatabase } from "../database.js";
+import { type Database, databaseOfImage, loadDatabase } from "../database.js";
 import type { Logger } from "../log.js";
 import { writeEpoch } from "../storage/epoch-files.js";
 import { withFile } from "../storage/file-source.js";
 import type { StorageFolders } from "../storage/folders.js";
-import { writeSnapshot } from "../storage/snapshot-file.js";
+import { SNAPSHOT_CHUNK_BYTES, writeSnapshot } from "../storage/snapshot-file.js";
 import { dropHistoryBut, truncateHistory } from "../storage/truncate.js";
+import { encodeHere, treeSource } from "../tree-source.js";
 
 export interface JournalListener {
   /** Every command up to this one is durable. */
@@ -282,11 +283,8 @@ export class JournalHost {
     const database = withFile(image.path, (source) => databaseOfImage(source, this.configuration, zxid));
     this.dropImage(connection);
     // Written before the logs go: a crash in between leaves the image, or what was there before.
-    await writeSnapshot(
-      this.folders.snapshots,
-      zxid,
-      contentOf(database.store, database.sessions, () => zxid),
-    );
+    const source = treeSource(database.store, database.sessions, () => zxid);
+    await writeSnapshot(this.folders.snapshots, zxid, encodeHere(source, "snapshot", SNAPSHOT_CHUNK_BYTES));
     dropHistoryBut(this.folders, zxid);
     this.listener.load(database);
     this.durableZxid = zxid;

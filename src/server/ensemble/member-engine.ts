@@ -1,22 +1,23 @@
 import { readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../../base/assert.js";
-import { encodeImage } from "../../core/log/snapshot-format.js";
 import { MemberCore } from "../../core/member-core.js";
 import type { ServiceOptions } from "../../core/service.js";
 import type { Role, Transmission, ZabMessage } from "../../core/zab/effects.js";
 import { ZAB_DEFAULTS } from "../../core/zab/options.js";
 import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
 import { ZabServer } from "../../core/zab/zab-server.js";
+import type { TreeThread } from "../../workers/tree-thread.js";
 import { formatServerLine, type ServerSpecification } from "../configuration/server-line.js";
 import type { ServerConfiguration } from "../configuration/zoo-cfg.js";
-import { contentOf, type LoadedDatabase } from "../database.js";
+import type { LoadedDatabase } from "../database.js";
 import type { Engine, EngineHost } from "../engine.js";
 import type { Logger } from "../log.js";
 import type { ServerMode } from "../server-view.js";
 import type { Snapshots } from "../snapshots.js";
 import { readEpoch } from "../storage/epoch-files.js";
 import type { StorageFolders } from "../storage/folders.js";
+import { encodeBeside, treeSource } from "../tree-source.js";
 import { EndOfTurn } from "../turns.js";
 import { ElectionPort } from "./election-port.js";
 import { JournalHost } from "./journal-host.js";
@@ -56,6 +57,7 @@ export class MemberEngine implements Engine {
   private readonly peers: ReadonlyMap<number, ServerSpecification>;
   private readonly endOfTurn = new EndOfTurn(() => this.settle());
   private readonly snapshots: Snapshots;
+  private readonly trees: TreeThread;
   private readonly host: EngineHost;
   private readonly log: Logger;
   private ticker: NodeJS.Timeout | undefined;
@@ -69,6 +71,7 @@ export class MemberEngine implements Engine {
     database: LoadedDatabase,
     options: ServiceOptions,
     snapshots: Snapshots,
+    trees: TreeThread,
     host: EngineHost,
     log: Logger,
   ) {
@@ -76,6 +79,7 @@ export class MemberEngine implements Engine {
     const own = servers.find(({ id }) => id === serverId);
     assert(own !== undefined && initLimitTicks !== undefined && syncLimitTicks !== undefined, "it was read so");
     this.snapshots = snapshots;
+    this.trees = trees;
     this.host = host;
     this.log = log;
     this.peers = new Map(servers.map((server) => [server.id, server]));
@@ -138,7 +142,11 @@ export class MemberEngine implements Engine {
           this.hear({ kind: "disconnected", connection });
         },
         packet: (connection, packet) => this.hear({ kind: "packet", connection, packet }),
-        imageBytes: (connection, bytes) => this.journal.imageBytes(connection, bytes),
+        imageBytes: (connection, bytes) => {
+          this.journal.imageBytes(connection, bytes);
+          this.hear({ kind: "imageProgress", connection });
+        },
+        imageTaken: (connection) => this.hear({ kind: "imageProgress", connection }),
         imageEnd: (connection) => {
           this.journal.imageEnd(connection);
           this.hear({ kind: "image", connection });
@@ -251,8 +259,8 @@ export class MemberEngine implements Engine {
         return;
       case "image": {
         const { store, sessionTable } = this.core;
-        const content = contentOf(store, sessionTable, () => this.core.appliedZxid);
-        this.quorum.sendImage(transmission.connection, encodeImage(content, IMAGE_CHUNK_BYTES));
+        const source = treeSource(store, sessionTable, () => this.core.appliedZxid);
+        this.quorum.sendImage(transmission.connection, encodeBeside(this.trees, source, "image", IMAGE_CHUNK_BYTES));
         return;
       }
     }

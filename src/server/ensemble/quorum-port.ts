@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ByteWriter, MalformedBytesError } from "../../base/bytes.js";
 import type { ConnectionId } from "../../core/zab/effects.js";
 import { QuorumPacket, type QuorumType, writeQuorumPacket } from "../../jute/quorum.js";
@@ -16,6 +17,8 @@ export interface QuorumListener {
   /** A piece of an image, valid during the call. */
   imageBytes(connection: ConnectionId, bytes: Buffer): void;
   imageEnd(connection: ConnectionId): void;
+  /** The other side has taken a piece of an image. */
+  imageTaken(connection: ConnectionId): void;
 }
 
 const FIRST_PACKET_MS = 5_000;
@@ -24,8 +27,8 @@ const FIRST_PACKET_MS = 5_000;
 interface Peer {
   readonly socket: Socket;
   readonly writer: ByteWriter;
-  /** The rest of the image that is being sent; what is written meanwhile goes behind it. */
-  image: Iterator<Buffer> | undefined;
+  /** An image is being sent; what is written meanwhile goes behind it. */
+  sendingImage: boolean;
   dirty: boolean;
 }
 
@@ -73,12 +76,15 @@ export class QuorumPort {
   }
 
   /** Goes out piece by piece as the socket takes it; packets sent meanwhile follow it. */
-  sendImage(connection: ConnectionId, image: Iterator<Buffer>): void {
+  sendImage(connection: ConnectionId, image: Iterable<Buffer> | AsyncIterable<Buffer>): void {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.flushPeer(peer);
-    peer.image = image;
-    this.pumpImage(connection, peer);
+    peer.sendingImage = true;
+    this.pumpImage(connection, peer, image).catch((error: unknown) => {
+      this.log.error({ error: String(error) }, "an image of the tree could not be sent");
+      peer.socket.destroy();
+    });
   }
 
   /** Drops what is unsent. Not answered by `disconnected`. */
@@ -86,7 +92,6 @@ export class QuorumPort {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.peers.delete(connection);
-    peer.image = undefined;
     // What was flushed before, a reason for the other side to go, may still leave.
     peer.socket.destroySoon();
   }
@@ -97,7 +102,7 @@ export class QuorumPort {
     this.dirty = [];
     for (const peer of dirty) {
       peer.dirty = false;
-      if (peer.image === undefined) this.flushPeer(peer);
+      if (!peer.sendingImage) this.flushPeer(peer);
     }
   }
 
@@ -118,7 +123,7 @@ export class QuorumPort {
   }
 
   private attach(connection: ConnectionId, socket: Socket): void {
-    const peer: Peer = { socket, writer: new ByteWriter(4_096), image: undefined, dirty: false };
+    const peer: Peer = { socket, writer: new ByteWriter(4_096), sendingImage: false, dirty: false };
     this.peers.set(connection, peer);
     const isCurrent = (): boolean => this.peers.get(connection) === peer;
     const decoder = new QuorumStreamDecoder(this.lengthMax);
@@ -164,18 +169,34 @@ export class QuorumPort {
     writer.reset();
   }
 
-  private pumpImage(connection: ConnectionId, peer: Peer): void {
-    while (this.peers.get(connection) === peer && peer.image !== undefined) {
-      const next = peer.image.next();
-      if (next.done === true) {
-        peer.image = undefined;
-        this.flushPeer(peer);
-        return;
-      }
-      if (!peer.socket.write(Buffer.from(next.value))) {
-        peer.socket.once("drain", () => this.pumpImage(connection, peer));
-        return;
-      }
+  /** A piece each time the socket has taken the one before. */
+  private async pumpImage(
+    connection: ConnectionId,
+    peer: Peer,
+    image: Iterable<Buffer> | AsyncIterable<Buffer>,
+  ): Promise<void> {
+    const { socket } = peer;
+    for await (const chunk of image) {
+      if (this.peers.get(connection) !== peer) return;
+      if (!socket.write(Buffer.from(chunk))) await drained(socket);
+      if (this.peers.get(connection) === peer) this.listener.imageTaken(connection);
     }
+    peer.sendingImage = false;
+    this.flushPeer(peer);
   }
+}
+
+/** In a turn of the event loop of its own: a peer that takes everything at once would leave no time for the others. */
+async function drained(socket: Socket): Promise<void> {
+  await nextTurn();
+  if (!socket.writableNeedDrain || socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
 }

@@ -6,17 +6,12 @@ import { MalformedBytesError } from "../../base/bytes.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { formatZxid, type Zxid } from "../../base/zxid.js";
 import { memorySource } from "../../core/log/byte-source.js";
-import {
-  decodeSnapshot,
-  encodeSnapshot,
-  type SnapshotContent,
-  type SnapshotSink,
-  type SnapshotTail,
-} from "../../core/log/snapshot-format.js";
+import { decodeSnapshot, type SnapshotSink, type SnapshotTail } from "../../core/log/snapshot-format.js";
 import { withFile } from "./file-source.js";
 import { type NumberedFile, syncFolder } from "./folders.js";
 
-const CHUNK_BYTES = 262_144;
+/** Of what a snapshot is written in: a piece is small enough to be encoded between two requests. */
+export const SNAPSHOT_CHUNK_BYTES = 262_144;
 
 /**
  * Writes `snapshot.<zxid>` and returns its path once it is durable. It is written under another name first, so that a
@@ -27,7 +22,7 @@ const CHUNK_BYTES = 262_144;
 export async function writeSnapshot(
   folder: string,
   zxid: Zxid,
-  content: SnapshotContent,
+  chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
   beforeItCounts: () => Promise<void> = async () => {},
 ): Promise<string> {
   const path = join(folder, `snapshot.${formatZxid(zxid)}`);
@@ -35,7 +30,7 @@ export async function writeSnapshot(
   try {
     const file = await open(temporary, "w", 0o644);
     try {
-      for (const chunk of encodeSnapshot(content, CHUNK_BYTES)) {
+      for await (const chunk of chunks) {
         for (let written = 0; written < chunk.length; ) {
           written += (await file.write(chunk, written, chunk.length - written)).bytesWritten;
         }

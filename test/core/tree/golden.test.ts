@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createFreshTree } from "../../../src/core/tree/fresh.js";
 import { ZnodeStore } from "../../../src/core/tree/store.js";
 import type { Acl } from "../../../src/jute/records.js";
+import { nodesOf } from "../../support/snapshot-nodes.js";
 
 // What Apache ZooKeeper 3.8.0 made of six transactions; the digest of each stands in its transaction log.
 
@@ -93,19 +94,24 @@ test("a tree loaded from its own walk is the same tree", () => {
     parentCversion: -1,
   });
   const copy = ZnodeStore.create({ arenaBytesMax: 2 ** 20, hashSeed: 2, readersMax: 0 });
-  for (const { path, data, aclId: id, stat } of store.walk()) assert.ok(copy.load(path, data, id, stat), path);
+  for (const { path, data, aclId: id, stat } of nodesOf(store)) assert.ok(copy.load(path, data, id, stat), path);
   assert.equal(copy.treeDigest, store.treeDigest);
   assert.equal(copy.nodeCount, store.nodeCount);
   assert.equal(copy.approximateDataBytes, store.approximateDataBytes);
-  const paths = [...store.walk()].map(({ path }) => path);
+  const paths = nodesOf(store).map(({ path }) => path);
   assert.equal(paths[0], "");
-  assert.deepEqual([...copy.walk()].map(({ path }) => path).sort(), paths.sort());
+  assert.deepEqual(
+    nodesOf(copy)
+      .map(({ path }) => path)
+      .sort(),
+    paths.sort(),
+  );
   assert.deepEqual(copy.ephemeralsOf(SESSION), ["/a/b"]);
 });
 
 test("loading refuses a node without a parent and a node that is there", () => {
   const store = ZnodeStore.create({ arenaBytesMax: 2 ** 20, hashSeed: 1, readersMax: 0 });
-  const stat = freshStore().statPersisted(freshStore().findPath("/"));
+  const stat = nodesOf(freshStore())[0]!.stat;
   assert.equal(store.load("/a", null, -1, stat), false);
   assert.equal(store.load("", null, -1, stat), true);
   assert.equal(store.load("/", null, -1, stat), false);

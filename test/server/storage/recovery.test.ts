@@ -16,16 +16,18 @@ import { gzipSync } from "node:zlib";
 import { ByteWriter } from "../../../src/base/bytes.js";
 import { USER_ERRORS, type UserError } from "../../../src/base/user-error.js";
 import { writeLogHeader } from "../../../src/core/log/log-format.js";
-import type { SnapshotContent, SnapshotNode } from "../../../src/core/log/snapshot-format.js";
+import { encodeSnapshot, type SnapshotContent } from "../../../src/core/log/snapshot-format.js";
 import { openStorageFolders, type StorageFolders } from "../../../src/server/storage/folders.js";
 import { purge } from "../../../src/server/storage/purge.js";
 import { type Recovered, recover } from "../../../src/server/storage/recovery.js";
 import { writeSnapshot } from "../../../src/server/storage/snapshot-file.js";
 import { fixture } from "../../core/log/fixtures.js";
 import { framedEntries, range } from "../../support/log-entries.js";
+import { type SnapshotNode, writeNodes } from "../../support/snapshot-nodes.js";
 import { temporaryFolder } from "../../support/temporary.js";
 
 const EPOCH = 2 ** 32;
+const CHUNK_BYTES = 10_000;
 
 function storage(context: TestContext): StorageFolders {
   return openStorageFolders(join(temporaryFolder(context), "data"));
@@ -51,7 +53,7 @@ function content(name: string): SnapshotContent {
   return {
     sessions: [[5n, 4_000]],
     acls: [[1, [{ perms: 31, id: { scheme: "world", id: "anyone" } }]]],
-    walk: () => nodes,
+    writeNodes: (writer) => writeNodes(nodes, writer),
     digest: () => ({ zxid: 1, version: 2, digest: 77n }),
   };
 }
@@ -114,14 +116,14 @@ test("files written by Apache ZooKeeper are recovered: the snapshot alone, and t
   assert.deepEqual(both.paths, ["/", "/a", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"]);
   const older = storage(context);
   copyFileSync(fixture("log.1"), join(older.logs, "log.1"));
-  await writeSnapshot(older.snapshots, 2, content("two"));
+  await writeSnapshot(older.snapshots, 2, encodeSnapshot(content("two"), CHUNK_BYTES));
   assert.deepEqual(recoverAll(older).zxids, [3, 4, 5, 6]);
 });
 
 test("the newest snapshot and only what comes after it, from every log that holds some of it", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 0, content("empty"));
-  await writeSnapshot(folders.snapshots, 5, content("five"));
+  await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
+  await writeSnapshot(folders.snapshots, 5, encodeSnapshot(content("five"), CHUNK_BYTES));
   writeLog(folders, range(1, 2));
   writeLog(folders, range(3, 8));
   writeLog(folders, range(9, 12));
@@ -137,7 +139,7 @@ test("the newest snapshot and only what comes after it, from every log that hold
 
 test("a transaction that was logged twice is applied once", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 0, content("empty"));
+  await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
   writeLog(folders, [1, 2, 3, 2, 3, 4]);
   writeLog(folders, [4, 5]);
   assert.deepEqual(recoverAll(folders).zxids, range(1, 5));
@@ -145,8 +147,8 @@ test("a transaction that was logged twice is applied once", async (context) => {
 
 test("a damaged snapshot is passed over for an older one, and said", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 3, content("three"));
-  const newest = await writeSnapshot(folders.snapshots, 5, content("five"));
+  await writeSnapshot(folders.snapshots, 3, encodeSnapshot(content("three"), CHUNK_BYTES));
+  const newest = await writeSnapshot(folders.snapshots, 5, encodeSnapshot(content("five"), CHUNK_BYTES));
   writeLog(folders, range(1, 8));
   const bytes = readFileSync(newest);
   bytes[bytes.length - 60] = (bytes[bytes.length - 60] as number) ^ 4;
@@ -160,7 +162,7 @@ test("a damaged snapshot is passed over for an older one, and said", async (cont
 
 test("an older snapshot whose logs are gone is refused, because the gap shows", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 3, content("three"));
+  await writeSnapshot(folders.snapshots, 3, encodeSnapshot(content("three"), CHUNK_BYTES));
   writeFileSync(join(folders.snapshots, "snapshot.5"), "no snapshot");
   const log = writeLog(folders, range(6, 8));
   refused(() => recoverAll(folders), "logGap", log, "0x3", "0x6");
@@ -169,7 +171,7 @@ test("an older snapshot whose logs are gone is refused, because the gap shows", 
 test("a log missing in the middle, or from the beginning of an epoch, is refused", async (context) => {
   for (const zxids of [range(5, 6), range(EPOCH + 2, EPOCH + 4)]) {
     const folders = storage(context);
-    await writeSnapshot(folders.snapshots, 0, content("empty"));
+    await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
     writeLog(folders, range(1, 3));
     refused(() => recoverAll(folders), "logGap", writeLog(folders, zxids));
   }
@@ -192,7 +194,7 @@ test("logs without a snapshot are refused unless trusted; an empty log file is n
 
 test("a torn tail of any length is cut from the last log and said; what is left is recovered the same again", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 0, content("empty"));
+  await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
   const whole = writeLog(folders, range(1, 3));
   const bytes = readFileSync(whole);
   const good = bytes.length - framedEntries([3]).length;
@@ -224,7 +226,7 @@ test("a last log without a transaction is deleted, for the next one will have it
     Buffer.concat([header.copy(), framedEntries([4]).subarray(0, 30)]),
   ]) {
     const folders = storage(context);
-    await writeSnapshot(folders.snapshots, 0, content("empty"));
+    await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
     writeLog(folders, range(1, 3));
     const last = join(folders.logs, "log.4");
     writeFileSync(last, bytes);
@@ -237,7 +239,7 @@ test("a last log without a transaction is deleted, for the next one will have it
 
 test("a torn tail that another server left in an older log is passed over, if nothing is missing after it", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 0, content("empty"));
+  await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
   const torn = writeLog(folders, range(1, 3), framedEntries([4]).subarray(0, 40));
   const before = statSync(torn).size;
   writeLog(folders, range(4, 6));
@@ -247,7 +249,7 @@ test("a torn tail that another server left in an older log is passed over, if no
 
 test("a damaged middle is refused with file, offset and remedy, and nothing is touched", async (context) => {
   const folders = storage(context);
-  await writeSnapshot(folders.snapshots, 0, content("empty"));
+  await writeSnapshot(folders.snapshots, 0, encodeSnapshot(content("empty"), CHUNK_BYTES));
   const log = writeLog(folders, range(1, 10), Buffer.alloc(1_000));
   const bytes = readFileSync(log);
   const entryBytes = framedEntries([1]).length;
@@ -262,7 +264,7 @@ test("a damaged middle is refused with file, offset and remedy, and nothing is t
 
 test("a snapshot compressed with gzip is read; one compressed with snappy is refused, not skipped", async (context) => {
   const folders = storage(context);
-  const plain = await writeSnapshot(folders.snapshots, 7, content("seven"));
+  const plain = await writeSnapshot(folders.snapshots, 7, encodeSnapshot(content("seven"), CHUNK_BYTES));
   writeFileSync(join(folders.snapshots, "snapshot.8.gz"), gzipSync(readFileSync(plain)));
   assert.equal(recoverAll(folders).recovered.lastZxid, 8);
   writeFileSync(join(folders.snapshots, "snapshot.9.gz"), "no gzip");
@@ -275,12 +277,12 @@ test("a snapshot that cannot be written whole leaves nothing behind", async (con
   const folders = storage(context);
   const failing: SnapshotContent = {
     ...content("x"),
-    walk: function* () {
-      yield* content("x").walk();
+    writeNodes: function* (writer) {
+      yield* content("x").writeNodes(writer);
       throw new Error("the walk failed");
     },
   };
-  await assert.rejects(writeSnapshot(folders.snapshots, 1, failing), /the walk failed/);
+  await assert.rejects(writeSnapshot(folders.snapshots, 1, encodeSnapshot(failing, CHUNK_BYTES)), /the walk failed/);
   assert.deepEqual(readdirSync(folders.snapshots), []);
   writeFileSync(join(folders.snapshots, "snapshot.9.tmp"), "left by a crash");
   assert.equal(recoverAll(folders).recovered.lastZxid, 0);
@@ -302,7 +304,8 @@ test("files in the wrong folder, a folder that is a file, and a zxid out of rang
 
 test("purge keeps the newest snapshots and every log that may hold something newer than the oldest of them", async (context) => {
   const folders = storage(context);
-  for (const zxid of [0, 10, 20, 30, 40]) await writeSnapshot(folders.snapshots, zxid, content("x"));
+  for (const zxid of [0, 10, 20, 30, 40])
+    await writeSnapshot(folders.snapshots, zxid, encodeSnapshot(content("x"), CHUNK_BYTES));
   for (const from of [1, 11, 15, 25, 35]) writeLog(folders, range(from, from + 1));
   mkdirSync(join(folders.logs, "log.backup"));
   const names = () => readdirSync(folders.snapshots).sort();
