@@ -75,7 +75,7 @@ export class MemberCore extends ServiceCore {
   /** What clients asked for whose session is being established. */
   private readonly handshakes = new Map<ClientConnection, Buffer>();
   private shutAtMs: number;
-  private readonly writeReader = new CopyingReader(Buffer.alloc(0));
+  private readonly writeReader: CopyingReader;
   private readonly scratch = new ByteWriter(1_024);
   private readonly broadcast: Broadcast;
   private outstanding = 0;
@@ -89,6 +89,7 @@ export class MemberCore extends ServiceCore {
     wallMs: number,
   ) {
     super(store, table, options, nowMs, wallMs);
+    this.writeReader = new CopyingReader(Buffer.alloc(0), 0, 0, options.maxBufferBytes);
     this.broadcast = broadcast;
     this.shutAtMs = nowMs;
   }
@@ -187,7 +188,7 @@ export class MemberCore extends ServiceCore {
         this.changes.appliedCostBytes = next.costBytes;
         this.commit(next);
       } else {
-        const { header, transaction } = readLogRecord(new ByteReader(payload));
+        const { header, transaction } = readLogRecord(new ByteReader(payload, 0, payload.length, payload.length));
         const { clientId, cxid, time } = header;
         this.commit({ zxid, timeMs: time, sessionId: clientId, cxid, transaction, costBytes: 0 });
       }

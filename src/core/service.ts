@@ -74,7 +74,7 @@ export abstract class ServiceCore {
   protected wallMs: number;
   private reads: Reads;
   private dirty: ClientConnection[] = [];
-  private readonly request = new ByteReader(Buffer.alloc(0));
+  private readonly request: ByteReader;
   /** The last transaction that was applied: what replies carry. */
   appliedZxid: Zxid;
   /** Transactions since the start, for the snapshot policy. */
@@ -84,6 +84,7 @@ export abstract class ServiceCore {
     this.store = store;
     this.sessionTable = table;
     this.options = options;
+    this.request = new ByteReader(Buffer.alloc(0), 0, 0, options.maxBufferBytes);
     this.nowMs = nowMs;
     this.wallMs = wallMs;
     this.appliedZxid = options.lastZxid;

@@ -45,7 +45,7 @@ export class StandaloneCore extends ServiceCore {
   private readonly proposals = new RingBuffer<Proposal>(64);
   private readonly batch = new ByteWriter(65_536);
   /** Of writes, whose data is kept until they are applied. */
-  private readonly writeReader = new CopyingReader(Buffer.alloc(0));
+  private readonly writeReader: CopyingReader;
   /** Who proposed last, and how many times in a row with nothing else in flight. */
   private lastProposer: ClientConnection | undefined;
   private soleWrites = 0;
@@ -54,6 +54,7 @@ export class StandaloneCore extends ServiceCore {
 
   constructor(store: ZnodeStore, table: SessionTable, options: ServiceOptions, nowMs: number, wallMs: number) {
     super(store, table, options, nowMs, wallMs);
+    this.writeReader = new CopyingReader(Buffer.alloc(0), 0, 0, options.maxBufferBytes);
     this.proposedZxid = options.lastZxid;
     this.sessions = new SessionTracker(options.tickTimeMs, nowMs);
     for (const [id, timeoutMs] of table.entries()) this.sessions.add(id, timeoutMs, nowMs);

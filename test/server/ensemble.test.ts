@@ -186,6 +186,50 @@ describe("an ensemble of core servers", () => {
     assert.match(log, /history cut to the leader's/);
   });
 
+  it("agrees on a transaction that is larger than any request may be", async (context) => {
+    const ensemble = await start(context, 3);
+    const leader = await leaderOf(ensemble);
+    const client = await connect({ servers: addressOf([leader]) });
+    context.after(() => client.close());
+    await client.create("/p");
+    const parts = Array.from({ length: 19_700 }, () => ({
+      op: "create" as const,
+      path: "/p/a-",
+      data: Buffer.alloc(0),
+      mode: "persistentSequential" as const,
+    }));
+    // As a transaction every part is ten bytes longer, which is more than a packet could be.
+    await client.multi(parts);
+    const holder = await connect({ servers: addressOf([leader]) });
+    const name = "n".repeat(200);
+    await holder.create(`/${name}`);
+    await Promise.all(
+      Array.from({ length: 6_000 }, (_, index) => holder.create(`/${name}/${index}`, null, { mode: "ephemeral" })),
+    );
+    await holder.close();
+    for (const member of ensemble.members) {
+      const reader = await connect({ servers: addressOf([member]) });
+      await reader.sync("/");
+      assert.equal((await reader.getChildren("/p")).children.length, parts.length, `server ${member.id}`);
+      assert.equal((await reader.getChildren(`/${name}`)).children.length, 0, `server ${member.id}`);
+      await reader.close();
+    }
+    assert.equal(await leaderOf(ensemble), leader);
+  });
+
+  it("takes requests as large as jute.maxbuffer allows, through every server", async (context) => {
+    const ensemble = await start(context, 3, { "jute.maxbuffer": String(8 * 2 ** 20) });
+    const large = Buffer.alloc(3 * 2 ** 20, "x");
+    for (const member of ensemble.members) {
+      const client = await connect({ servers: addressOf([member]) });
+      await client.create(`/large-${member.id}`, large);
+      await client.close();
+    }
+    const dumps = await Promise.all(ensemble.members.map(dumpOf));
+    assert.deepEqual([...dumps[1]!], [...dumps[0]!]);
+    assert.deepEqual([...dumps[2]!], [...dumps[0]!]);
+  });
+
   const seed = Number(process.env["ZABENCH_SEED"] ?? randomInt(2 ** 31));
   for (const servers of [3, 5]) {
     it(`loses nothing and stays the same through kills and pauses of ${servers} servers (ZABENCH_SEED=${seed})`, async (context) => {

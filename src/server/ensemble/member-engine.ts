@@ -28,8 +28,6 @@ export const RECENT_ENTRIES_MAX = ZAB_DEFAULTS.windowEntriesMin;
 /** How often the state machine looks at its times. */
 const TICK_MS = 10;
 const IMAGE_CHUNK_BYTES = 65_536;
-/** What a packet has beside a client's request: header, ids. */
-const PACKET_OVERHEAD_BYTES = 65_536;
 
 const MODES: Readonly<Record<Role, ServerMode>> = {
   leading: "leader",
@@ -133,7 +131,7 @@ export class MemberEngine implements Engine {
     );
     this.quorum = new QuorumPort(
       own,
-      configuration.maxBufferBytes + PACKET_OVERHEAD_BYTES,
+      configuration.maxBufferBytes,
       {
         accepted: (connection) => this.hear({ kind: "accepted", connection }),
         connected: (connection) => this.hear({ kind: "connected", connection }),

@@ -22,6 +22,13 @@ export interface QuorumListener {
 }
 
 const FIRST_PACKET_MS = 5_000;
+/** What a learner's packet may have beside a client's request: the client's ids, or all the sessions that were heard of. */
+const LEARNER_OVERHEAD_BYTES = 16 * 2 ** 20;
+/**
+ * A transaction may be far larger than its request: one close deletes every ephemeral of a session, each part of a multi
+ * gets an ACL list. Once proposed it stands in the leader's log, so whoever could not read it could never follow again.
+ */
+const LEADER_PACKET_BYTES_MAX = 2 ** 30;
 
 /** One end of a connection between a leader and a learner. */
 interface Peer {
@@ -35,7 +42,7 @@ interface Peer {
 /** The connections between a leader and its learners: packets, and images of the tree. */
 export class QuorumPort {
   private readonly own: ServerSpecification;
-  private readonly lengthMax: number;
+  private readonly requestBytesMax: number;
   private readonly listener: QuorumListener;
   private readonly log: Logger;
   private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
@@ -43,9 +50,9 @@ export class QuorumPort {
   private dirty: Peer[] = [];
   private nextAccepted: ConnectionId = 0;
 
-  constructor(own: ServerSpecification, lengthMax: number, listener: QuorumListener, log: Logger) {
+  constructor(own: ServerSpecification, requestBytesMax: number, listener: QuorumListener, log: Logger) {
     this.own = own;
-    this.lengthMax = lengthMax;
+    this.requestBytesMax = requestBytesMax;
     this.listener = listener;
     this.log = log;
   }
@@ -60,7 +67,7 @@ export class QuorumPort {
     socket.on("connect", () => {
       if (this.peers.get(connection)?.socket === socket) this.listener.connected(connection);
     });
-    this.attach(connection, socket);
+    this.attach(connection, socket, LEADER_PACKET_BYTES_MAX);
   }
 
   /** Leaves with the next `flush`. */
@@ -118,15 +125,15 @@ export class QuorumPort {
     // Whoever connects and does not say who it is would be kept for good.
     socket.setTimeout(FIRST_PACKET_MS, () => socket.destroy());
     socket.once("data", () => socket.setTimeout(0));
-    this.attach(connection, socket);
+    this.attach(connection, socket, this.requestBytesMax + LEARNER_OVERHEAD_BYTES);
     this.listener.accepted(connection);
   }
 
-  private attach(connection: ConnectionId, socket: Socket): void {
+  private attach(connection: ConnectionId, socket: Socket, lengthMax: number): void {
     const peer: Peer = { socket, writer: new ByteWriter(4_096), sendingImage: false, dirty: false };
     this.peers.set(connection, peer);
     const isCurrent = (): boolean => this.peers.get(connection) === peer;
-    const decoder = new QuorumStreamDecoder(this.lengthMax);
+    const decoder = new QuorumStreamDecoder(lengthMax);
     const sink = {
       packet: (packet: QuorumPacket): boolean => {
         const data = packet.data === null ? null : Buffer.from(packet.data);
