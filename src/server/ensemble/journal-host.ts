@@ -105,6 +105,10 @@ export class JournalHost {
 
   /** A piece of the image that comes over this connection. */
   imageBytes(connection: ConnectionId, bytes: Buffer): void {
+    if (!this.ended) this.attempt(() => this.keepImageBytes(connection, bytes));
+  }
+
+  private keepImageBytes(connection: ConnectionId, bytes: Buffer): void {
     let image = this.images.get(connection);
     if (image === undefined) {
       const path = join(this.folders.snapshots, `image.${connection}.tmp`);

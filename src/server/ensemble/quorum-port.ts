@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ByteWriter, MalformedBytesError } from "../../base/bytes.js";
 import type { ConnectionId } from "../../core/zab/effects.js";
-import { QuorumPacket, type QuorumType, writeQuorumPacket } from "../../jute/quorum.js";
+import { QUORUM, QuorumPacket, type QuorumType, writeQuorumPacket } from "../../jute/quorum.js";
 import { QuorumStreamDecoder } from "../../jute/quorum-stream.js";
 import type { ServerSpecification } from "../configuration/server-line.js";
 import { listenOn } from "../listen.js";
@@ -22,6 +22,8 @@ export interface QuorumListener {
 }
 
 const FIRST_PACKET_MS = 5_000;
+/** For what was sent before a connection was dropped, such as a reason for the other side to go, to get out. */
+const FAREWELL_MS = 1_000;
 /** What a learner's packet may have beside a client's request: the client's ids, or all the sessions that were heard of. */
 const LEARNER_OVERHEAD_BYTES = 16 * 2 ** 20;
 /**
@@ -30,10 +32,14 @@ const LEARNER_OVERHEAD_BYTES = 16 * 2 ** 20;
  */
 const LEADER_PACKET_BYTES_MAX = 2 ** 30;
 
+const WRITER_BYTES = 4_096;
+/** More than that, as when a learner is synchronized, is handed to the socket as it is, and not kept for the next time. */
+const WRITER_KEPT_BYTES_MAX = 2 ** 20;
+
 /** One end of a connection between a leader and a learner. */
 interface Peer {
   readonly socket: Socket;
-  readonly writer: ByteWriter;
+  writer: ByteWriter;
   /** An image is being sent; what is written meanwhile goes behind it. */
   sendingImage: boolean;
   dirty: boolean;
@@ -47,6 +53,8 @@ export class QuorumPort {
   private readonly log: Logger;
   private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
   private readonly peers = new Map<ConnectionId, Peer>();
+  /** Dropped, and not closed yet: they would hold up the end of the server, and keep what their peers do not read. */
+  private readonly leaving = new Set<Socket>();
   private dirty: Peer[] = [];
   private nextAccepted: ConnectionId = 0;
 
@@ -99,8 +107,14 @@ export class QuorumPort {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.peers.delete(connection);
-    // What was flushed before, a reason for the other side to go, may still leave.
-    peer.socket.destroySoon();
+    const { socket } = peer;
+    this.leaving.add(socket);
+    const farewell = setTimeout(() => socket.destroy(), FAREWELL_MS);
+    socket.once("close", () => {
+      clearTimeout(farewell);
+      this.leaving.delete(socket);
+    });
+    socket.destroySoon();
   }
 
   flush(): void {
@@ -116,6 +130,7 @@ export class QuorumPort {
   async close(): Promise<void> {
     const ended = new Promise<void>((resolve) => this.server.close(() => resolve()));
     for (const { socket } of this.peers.values()) socket.destroy();
+    for (const socket of this.leaving) socket.destroy();
     this.peers.clear();
     await ended;
   }
@@ -123,19 +138,33 @@ export class QuorumPort {
   private accept(socket: Socket): void {
     const connection = this.nextAccepted++;
     // Whoever connects and does not say who it is would be kept for good.
-    socket.setTimeout(FIRST_PACKET_MS, () => socket.destroy());
-    socket.once("data", () => socket.setTimeout(0));
-    this.attach(connection, socket, this.requestBytesMax + LEARNER_OVERHEAD_BYTES);
+    const introduction = setTimeout(() => socket.destroy(), FIRST_PACKET_MS);
+    socket.once("close", () => clearTimeout(introduction));
+    this.attach(connection, socket, this.requestBytesMax + LEARNER_OVERHEAD_BYTES, ({ type }) => {
+      clearTimeout(introduction);
+      // Images come from leaders, whom this side connects to; a stranger's would be written to disk as long as it sends.
+      return type !== QUORUM.snap;
+    });
     this.listener.accepted(connection);
   }
 
-  private attach(connection: ConnectionId, socket: Socket, lengthMax: number): void {
-    const peer: Peer = { socket, writer: new ByteWriter(4_096), sendingImage: false, dirty: false };
+  private attach(
+    connection: ConnectionId,
+    socket: Socket,
+    lengthMax: number,
+    isWelcome: (packet: QuorumPacket) => boolean = () => true,
+  ): void {
+    const peer: Peer = { socket, writer: new ByteWriter(WRITER_BYTES), sendingImage: false, dirty: false };
     this.peers.set(connection, peer);
     const isCurrent = (): boolean => this.peers.get(connection) === peer;
     const decoder = new QuorumStreamDecoder(lengthMax);
     const sink = {
       packet: (packet: QuorumPacket): boolean => {
+        if (!isWelcome(packet)) {
+          this.log.warn({ address: socket.remoteAddress, type: packet.type }, "unwelcome packet on the quorum port");
+          socket.destroy();
+          return false;
+        }
         const data = packet.data === null ? null : Buffer.from(packet.data);
         this.listener.packet(connection, { ...packet, data });
         return isCurrent();
@@ -172,6 +201,11 @@ export class QuorumPort {
   private flushPeer(peer: Peer): void {
     const { socket, writer } = peer;
     if (writer.offset === 0) return;
+    if (writer.offset > WRITER_KEPT_BYTES_MAX) {
+      if (socket.writable) socket.write(writer.view());
+      peer.writer = new ByteWriter(WRITER_BYTES);
+      return;
+    }
     if (socket.writable) socket.write(writer.copy());
     writer.reset();
   }
