@@ -227,6 +227,13 @@ export const USER_ERRORS = {
     what: "'{value}' is not a metric of the gate",
     remedy: "use some of {known}, separated by commas",
   },
+  epochsContradict: {
+    code: "EPOCHS_CONTRADICT",
+    exitCode: EXIT.usage,
+    what: "an accepted epoch of {accepted} is behind the current epoch {current} or that of the last transaction, {last}",
+    remedy:
+      "these files are not of one server at one time: empty its data folder, and it gets the data from the other servers",
+  },
   epochFileDamaged: {
     code: "EPOCH_FILE_DAMAGED",
     exitCode: EXIT.usage,

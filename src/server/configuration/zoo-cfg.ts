@@ -153,9 +153,35 @@ class ConfigurationReader {
       this.taken.add(key);
       const server = parseServerLine(Number(match[1]), value);
       if (typeof server === "string") this.fail(key, server);
+      if (server.id > SERVER_ID_MAX) this.fail(key, `a server number is from 0 to ${SERVER_ID_MAX}`);
+      for (const other of servers) this.refuseSharedAddress(key, server, other);
       servers.push(server);
     }
+    this.checkVoters(servers);
     return servers.sort((a, b) => a.id - b.id);
+  }
+
+  /** One would take the votes and the connections of the other. */
+  private refuseSharedAddress(key: string, server: ServerSpecification, other: ServerSpecification): void {
+    if (server.host !== other.host) return;
+    const taken = [other.quorumPort, other.electionPort];
+    const shared = [server.quorumPort, server.electionPort].find((port) => taken.includes(port));
+    if (shared !== undefined) this.fail(key, `${server.host}:${shared} is an address of server.${other.id} already`);
+  }
+
+  private checkVoters(servers: readonly ServerSpecification[]): void {
+    const voters = servers.filter(({ type }) => type === "participant").length;
+    const observer = servers.find(({ type }) => type === "observer");
+    // Each would take itself for a server that is alone, with data of its own.
+    if (observer !== undefined && voters < 2) {
+      this.fail(`server.${observer.id}`, `an observer needs at least two participants to observe, not ${voters}`);
+    }
+    if (voters > 1 && voters % 2 === 0) {
+      const tolerated = voters / 2 - 1;
+      this.warnings.push(
+        `${this.file}: ${voters} voting servers go on when ${tolerated} of them failed, as ${voters - 1} do: use an odd number`,
+      );
+    }
   }
 
   /** Call last: what nobody asked for is unknown. */
@@ -173,14 +199,16 @@ class ConfigurationReader {
   }
 }
 
+const SERVER_ID_MAX = 254;
+
 function readMyId(reader: ConfigurationReader, dataDir: string): number {
   const file = join(dataDir, "myid");
   if (!existsSync(file))
     reader.fail("dataDir", `an ensemble needs the file ${file} with the server's own number in it`);
   const text = readFileSync(file, "utf8").split("\n")[0]!.trim();
   const id = Number(text);
-  if (!/^\d+$/.test(text) || id > 254)
-    reader.fail("dataDir", `${file} holds '${text}', not a server number from 0 to 254`);
+  if (!/^\d+$/.test(text) || id > SERVER_ID_MAX)
+    reader.fail("dataDir", `${file} holds '${text}', not a server number from 0 to ${SERVER_ID_MAX}`);
   return id;
 }
 

@@ -15,7 +15,7 @@ import type { Engine, EngineHost } from "../engine.js";
 import type { Logger } from "../log.js";
 import type { ServerMode } from "../server-view.js";
 import type { Snapshots } from "../snapshots.js";
-import { readEpoch } from "../storage/epoch-files.js";
+import { readEpochs } from "../storage/epoch-files.js";
 import type { StorageFolders } from "../storage/folders.js";
 import { encodeBeside, treeSource } from "../tree-source.js";
 import { EndOfTurn } from "../turns.js";
@@ -97,8 +97,7 @@ export class MemberEngine implements Engine {
         peerTimeoutMs,
       },
       {
-        acceptedEpoch: readEpoch(folders, "acceptedEpoch", lastZxid),
-        currentEpoch: readEpoch(folders, "currentEpoch", lastZxid),
+        ...readEpochs(folders, lastZxid),
         lastZxid,
         recent,
         baseZxid,

@@ -31,6 +31,25 @@ export function readEpoch(folders: StorageFolders, name: EpochFile, lastZxid: Zx
   return epoch;
 }
 
+/**
+ * Both epochs. Throws UserError where they and the last transaction cannot be of one server, as after a copy of some
+ * files only: it would break its promises, or follow nobody. A history may be ahead of the current epoch, which is
+ * written last, but never of the accepted one.
+ */
+export function readEpochs(
+  folders: StorageFolders,
+  lastZxid: Zxid,
+): { readonly acceptedEpoch: number; readonly currentEpoch: number } {
+  const acceptedEpoch = readEpoch(folders, "acceptedEpoch", lastZxid);
+  const currentEpoch = readEpoch(folders, "currentEpoch", lastZxid);
+  const lastEpoch = epochOf(lastZxid);
+  if (acceptedEpoch < Math.max(currentEpoch, lastEpoch)) {
+    const details = { accepted: acceptedEpoch, current: currentEpoch, last: lastEpoch };
+    throw new UserError(USER_ERRORS.epochsContradict, details, join(folders.snapshots, "acceptedEpoch"));
+  }
+  return { acceptedEpoch, currentEpoch };
+}
+
 /** An epoch and newlines, so that every one takes the same room; readers look at the first line only. */
 const EPOCH_BYTES = 16;
 

@@ -63,6 +63,13 @@ describe("zoo.cfg", () => {
     refused(`${MINIMAL}minSessionTimeout=5000\nmaxSessionTimeout=4000`, /:3: minSessionTimeout: 5000 ms is above/);
     refused(`${MINIMAL}tickTim=2000`, /:3: tickTim: no such key/);
     refused(`${MINIMAL}secureClientPort=2281`, /:3: secureClientPort: TLS is not supported/);
+    refused(
+      `${MINIMAL}server.1=a:1:2\nserver.2=b:1:2:observer`,
+      /:4: server\.2: an observer needs at least two participants/,
+    );
+    refused(`${MINIMAL}server.1=a:1:2:observer`, /:3: server\.1: an observer needs at least two participants .* not 0/);
+    refused(`${MINIMAL}server.1=a:1:2\nserver.2=a:3:2`, /:4: server\.2: a:2 is an address of server\.1 already/);
+    refused(`${MINIMAL}server.255=a:1:2`, /:3: server\.255: a server number is from 0 to 254/);
     refused(`${MINIMAL}server.1=localhost:1:2:watcher`, /:3: server\.1: the role is participant or observer/);
   });
 

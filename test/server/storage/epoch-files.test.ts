@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "../../../src/base/user-error.js";
 import { EPOCH_MAX, makeZxid } from "../../../src/base/zxid.js";
-import { readEpoch, writeEpoch } from "../../../src/server/storage/epoch-files.js";
+import { readEpoch, readEpochs, writeEpoch } from "../../../src/server/storage/epoch-files.js";
 import { openStorageFolders } from "../../../src/server/storage/folders.js";
 import { temporaryFolder } from "../../support/temporary.js";
 
@@ -37,4 +37,25 @@ test("what is no epoch is refused with its file", (context) => {
       text,
     );
   }
+});
+
+test("epochs that cannot be of one server are refused", (context) => {
+  const folders = openStorageFolders(temporaryFolder(context));
+  const isRefused = (lastZxid: number): void => {
+    assert.throws(
+      () => readEpochs(folders, lastZxid),
+      (error) => error instanceof UserError && error.message.includes("acceptedEpoch"),
+    );
+  };
+  writeEpoch(folders, "acceptedEpoch", 4);
+  writeEpoch(folders, "currentEpoch", 3);
+  assert.deepEqual(readEpochs(folders, makeZxid(3, 1)), { acceptedEpoch: 4, currentEpoch: 3 });
+  assert.deepEqual(
+    readEpochs(folders, makeZxid(4, 1)),
+    { acceptedEpoch: 4, currentEpoch: 3 },
+    "ended while it entered 4",
+  );
+  isRefused(makeZxid(5, 1));
+  writeEpoch(folders, "currentEpoch", 5);
+  isRefused(makeZxid(3, 1));
 });
