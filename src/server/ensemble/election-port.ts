@@ -26,6 +26,8 @@ const HANDSHAKE_VERSION = 2;
 interface Link {
   readonly peer: ServerSpecification;
   socket: Socket | undefined;
+  /** When `socket` became the connection, by `performance.now()`. */
+  adoptedAtMs: number;
   /** Being dialled. */
   dialling: Socket | undefined;
   /** The newest notification that could not be sent. */
@@ -60,7 +62,7 @@ export class ElectionPort {
     for (const peer of servers) {
       if (peer.id === own.id) continue;
       const link = { peer, socket: undefined, dialling: undefined, unsent: undefined, retry: undefined };
-      this.links.set(peer.id, { ...link, retryMs: RETRY_MIN_MS });
+      this.links.set(peer.id, { ...link, adoptedAtMs: 0, retryMs: RETRY_MIN_MS });
     }
   }
 
@@ -168,11 +170,7 @@ export class ElectionPort {
       this.strangers.delete(socket);
       if (link.peer.id < this.own.id) {
         socket.destroy();
-        if (link.socket === undefined && link.dialling === undefined) {
-          clearTimeout(link.retry);
-          link.retry = undefined;
-          this.dial(link);
-        }
+        this.callBack(link);
         return;
       }
       socket.removeListener("data", onData);
@@ -186,10 +184,26 @@ export class ElectionPort {
     socket.on("data", onData);
   }
 
+  /**
+   * The peer asks to be dialled. If there is a connection already, it ends in a process that is gone without a word, as
+   * after a loss of power, and nothing else would ever tell; unless it is so young that the two have crossed.
+   */
+  private callBack(link: Link): void {
+    if (link.dialling !== undefined) return;
+    const { socket } = link;
+    if (socket !== undefined && performance.now() - link.adoptedAtMs < DIAL_TIMEOUT_MS) return;
+    link.socket = undefined;
+    socket?.destroy();
+    clearTimeout(link.retry);
+    link.retry = undefined;
+    this.dial(link);
+  }
+
   /** This is now the connection to the peer. */
   private adopt(link: Link, socket: Socket, rest: Buffer = Buffer.alloc(0)): void {
     const before = link.socket;
     link.socket = socket;
+    link.adoptedAtMs = performance.now();
     before?.destroy();
     clearTimeout(link.retry);
     link.retry = undefined;
