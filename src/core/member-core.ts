@@ -215,14 +215,14 @@ export class MemberCore extends ServiceCore {
     switch (event.kind) {
       case "touched": {
         const session = this.tracker?.get(event.sessionId);
-        if (session !== undefined && !session.closing) this.tracker?.touch(session, this.nowMs);
+        if (session !== undefined && !session.closing) this.tracker?.touch(session, this.nowMs, event.timeoutMs);
         return;
       }
       case "revalidate":
         this.broadcast.answerRevalidation(
           event.connection,
           event.sessionId,
-          this.moveSession(event.sessionId, event.connection) !== undefined,
+          this.moveSession(event.sessionId, event.timeoutMs, event.connection) !== undefined,
         );
         return;
       case "revalidated":
@@ -256,7 +256,7 @@ export class MemberCore extends ServiceCore {
 
   protected resumeSession(connection: ClientConnection, id: bigint, timeoutMs: number): void {
     if (this.role === "leading") {
-      const session = this.moveSession(id, LOCAL);
+      const session = this.moveSession(id, timeoutMs, LOCAL);
       if (session === undefined) this.refuseSession(connection);
       else this.establish(connection, session, timeoutMs);
       return;
@@ -451,10 +451,10 @@ export class MemberCore extends ServiceCore {
   }
 
   /** The leader's: a session that is alive moves to where it was asked about. */
-  private moveSession(id: bigint, to: ConnectionId): Session | undefined {
+  private moveSession(id: bigint, timeoutMs: number, to: ConnectionId): Session | undefined {
     const session = this.tracker?.get(id);
     if (session === undefined || session.closing) return undefined;
-    this.tracker?.touch(session, this.nowMs);
+    this.tracker?.touch(session, this.nowMs, timeoutMs);
     this.owners.set(id, to);
     return session;
   }

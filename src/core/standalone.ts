@@ -115,7 +115,7 @@ export class StandaloneCore extends ServiceCore {
       this.refuseSession(connection);
       return;
     }
-    this.touch(session);
+    this.sessions.touch(session, this.nowMs, timeoutMs);
     this.establish(connection, session, timeoutMs);
   }
 

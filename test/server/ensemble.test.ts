@@ -7,9 +7,12 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { randomBelow, SeededRandom } from "../../src/base/random.js";
 import { connect } from "../../src/client/client.js";
+import { OP } from "../../src/jute/opcodes.js";
+import { ExistsRequest } from "../../src/jute/records.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
 import { addressOf, dumpOf, killAndPause, leaderOf } from "../support/ensemble-load.js";
+import { RawSession } from "../support/raw-session.js";
 
 async function start(context: TestContext, servers: number, configuration = {}): Promise<Ensemble> {
   const ensemble = await targetKind("core").start({ servers, configuration });
@@ -228,6 +231,23 @@ describe("an ensemble of core servers", () => {
     const dumps = await Promise.all(ensemble.members.map(dumpOf));
     assert.deepEqual([...dumps[1]!], [...dumps[0]!]);
     assert.deepEqual([...dumps[2]!], [...dumps[0]!]);
+  });
+
+  it("gives a session that comes back the timeout that it is told", async (context) => {
+    const ensemble = await start(context, 3, { tickTime: "100", initLimit: "100", syncLimit: "50" });
+    await leaderOf(ensemble);
+    for (const member of ensemble.members) {
+      const before = await RawSession.open(member.client.port, { timeOut: 200 });
+      const { sessionId, passwd } = before.connectResponse;
+      assert.equal(before.connectResponse.timeOut, 200);
+      before.destroy();
+      const after = await RawSession.open(member.client.port, { timeOut: 2_000, sessionId, passwd });
+      context.after(() => after.destroy());
+      assert.equal(after.connectResponse.timeOut, 2_000);
+      await sleep(1_000);
+      const stat = await after.send(OP.exists, ExistsRequest, { path: "/", watch: false });
+      assert.equal(stat.err, 0, `server ${member.id}`);
+    }
   });
 
   const seed = Number(process.env["ZABENCH_SEED"] ?? randomInt(2 ** 31));

@@ -3,7 +3,8 @@ import { assert } from "../../base/assert.js";
 /** A session as the server that decides on its expiry keeps it. */
 export interface Session {
   readonly id: bigint;
-  readonly timeoutMs: number;
+  /** What its client was told last: a client that comes back may ask for another one. */
+  timeoutMs: number;
   /** The end of the bucket it expires with; moved on by `touch`. */
   expiryMs: number;
   /** Set once it is being closed: it takes no further request. */
@@ -49,9 +50,11 @@ export class SessionTracker {
     return session;
   }
 
-  touch(session: Session, nowMs: number): void {
-    const expiryMs = this.bucketEnd(nowMs + session.timeoutMs);
-    if (expiryMs <= session.expiryMs) return;
+  /** Gives it its full time from now on, and that is `timeoutMs` from now on. */
+  touch(session: Session, nowMs: number, timeoutMs = session.timeoutMs): void {
+    session.timeoutMs = timeoutMs;
+    const expiryMs = this.bucketEnd(nowMs + timeoutMs);
+    if (expiryMs === session.expiryMs) return;
     this.buckets.get(session.expiryMs)?.delete(session);
     session.expiryMs = expiryMs;
     let bucket = this.buckets.get(expiryMs);

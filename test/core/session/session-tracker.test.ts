@@ -23,6 +23,23 @@ describe("session expiry", () => {
     );
   });
 
+  it("goes by the timeout that a session was given last, longer or shorter", () => {
+    const tracker = new SessionTracker(100, 0);
+    const longer = tracker.add(1n, 1_000, 0);
+    const shorter = tracker.add(2n, 5_000, 0);
+    tracker.touch(longer, 0, 5_000);
+    tracker.touch(shorter, 0, 1_000);
+    tracker.touch(longer, 100);
+    assert.deepEqual(
+      tracker.takeExpired(5_000).map(({ id }) => id),
+      [2n],
+    );
+    assert.deepEqual(
+      tracker.takeExpired(5_200).map(({ id }) => id),
+      [1n],
+    );
+  });
+
   it("keeps what is touched, names each session once, and leaves out what is closing", () => {
     const tracker = new SessionTracker(100, 0);
     const touched = tracker.add(1n, 1_000, 0);
