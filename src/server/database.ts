@@ -8,15 +8,26 @@ import { Applier, type ChangeListener } from "../core/request/apply.js";
 import { formatSessionId } from "../core/session/session-id.js";
 import { SessionTable } from "../core/session/session-table.js";
 import { createFreshTree } from "../core/tree/fresh.js";
+import { CONFIG_PATH } from "../core/tree/paths.js";
 import { ZnodeStore } from "../core/tree/store.js";
 import type { LogEntry } from "../core/zab/effects.js";
 import { TREE_READERS_MAX } from "../workers/tree-thread.js";
-import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
+import { formatServers } from "./configuration/server-line.js";
+import { isReplicated, type ServerConfiguration } from "./configuration/zoo-cfg.js";
 import type { Logger } from "./log.js";
 import type { StorageFolders } from "./storage/folders.js";
 import { recover } from "./storage/recovery.js";
 
 const NOBODY: ChangeListener = { watching: false, created: () => {}, deleted: () => {}, dataChanged: () => {} };
+
+/**
+ * Not by a transaction: every member writes its own configuration into its tree, also over that of an image (upstream:
+ * ZKDatabase.initConfigInZKDatabase, which stamps it with the time of the start; here all members hold the same Stat).
+ */
+function writeConfiguration(store: ZnodeStore, configuration: ServerConfiguration): void {
+  if (!isReplicated(configuration)) return;
+  store.setData(CONFIG_PATH, Buffer.from(formatServers(configuration.servers)), -1, 0, 0);
+}
 
 export interface Database {
   readonly store: ZnodeStore;
@@ -113,6 +124,7 @@ export function loadDatabase(
   );
   if (store.nodeCount === 0) createFreshTree(store);
   store.acls.purgeUnused();
+  writeConfiguration(store, configuration);
   const { lastZxid, applied, snapshot } = recovered;
   removeOrphans(store, sessions, lastZxid, log);
   if (snapshot !== undefined || applied > 0) {
@@ -152,5 +164,6 @@ export function databaseOfImage(source: ByteSource, configuration: ServerConfigu
   };
   decodeImage(source, sink);
   store.acls.purgeUnused();
+  writeConfiguration(store, configuration);
   return { store, sessions, lastZxid: zxid };
 }

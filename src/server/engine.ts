@@ -1,11 +1,13 @@
 import type { ServiceCore } from "../core/service.js";
-import type { ServerMode } from "./server-view.js";
+import type { EnsembleView, ServerMode } from "./server-view.js";
 
 /** What a server runs on: alone, or as a member of an ensemble. */
 export interface Engine {
   readonly core: ServiceCore;
   /** Undefined while it serves nobody. */
   readonly mode: ServerMode | undefined;
+  /** Undefined of a server that is alone. */
+  readonly ensemble: EnsembleView | undefined;
   /** To be called before the core is given something: brings its clock up to date, and sees to the end of the turn. */
   enterTurn(): void;
   syncStatistics(): { readonly syncs: number; readonly writtenBytes: number; readonly syncMicrosTotal: number };

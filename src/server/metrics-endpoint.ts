@@ -48,7 +48,11 @@ export class MetricsEndpoint {
   }
 
   private refresh(): void {
-    for (const { name, value, help, kind } of collectMetrics(this.view)) {
+    const metrics = collectMetrics(this.view);
+    const names = new Set(metrics.map(({ name }) => name));
+    // A server that leads no longer has no learners to tell of.
+    for (const [name, gauge] of this.gauges) if (!names.has(name)) gauge.remove();
+    for (const { name, value, help, kind } of metrics) {
       if (kind === "gauge") this.gauge(name, help).set(value);
       else this.setCounter(name, help, value);
     }

@@ -103,6 +103,7 @@ export async function startServer(
         return core.sessionTable;
       },
       mode: () => engine.mode,
+      ensemble: () => engine.ensemble,
       configuration,
       clientPort: port,
       version: serverVersion(),

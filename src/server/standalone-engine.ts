@@ -48,6 +48,7 @@ export function createStandaloneEngine(
   return {
     core,
     mode: "standalone",
+    ensemble: undefined,
     enterTurn,
     syncStatistics: () => {
       const { syncs, bytes, syncMicros } = appender.statistics;

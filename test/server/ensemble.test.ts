@@ -11,6 +11,7 @@ import { OP } from "../../src/jute/opcodes.js";
 import { ExistsRequest } from "../../src/jute/records.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
+import { askFourLetterWord } from "../../src/targets/zookeeper/four-letter-words.js";
 import { addressOf, dumpOf, killAndPause, leaderOf } from "../support/ensemble-load.js";
 import { RawSession } from "../support/raw-session.js";
 
@@ -247,6 +248,28 @@ describe("an ensemble of core servers", () => {
       await sleep(1_000);
       const stat = await after.send(OP.exists, ExistsRequest, { path: "/", watch: false });
       assert.equal(stat.err, 0, `server ${member.id}`);
+    }
+  });
+
+  it("shows its configuration to clients, and its followers to who monitors it", async (context) => {
+    const ensemble = await start(context, 3);
+    const leader = await leaderOf(ensemble);
+    for (const member of ensemble.members) {
+      const file = readFileSync(join(ensemble.folder!, `member-${member.id}`, "zoo.cfg"), "utf8");
+      const lines = [...file.matchAll(/^server\.\d=[^:]+:\d+:\d+/gm)].map(([line]) => `${line}:participant\n`);
+      const client = await connect({ servers: addressOf([member]) });
+      const { data } = await client.getData("/zookeeper/config");
+      assert.equal(String(data), `${lines.join("")}version=0`);
+      await client.close();
+      const monitored = (await askFourLetterWord(member.client, "mntr")) ?? "";
+      assert.match(monitored, /^zk_quorum_size\t3$/m);
+      const followers = /^zk_synced_followers\t(\d+)$/m.exec(monitored)?.[1];
+      assert.equal(followers, member === leader ? "2" : undefined);
+      assert.match(monitored, /^zk_peer_state\t(leading|following) - broadcast$/m);
+      assert.match(
+        (await askFourLetterWord(member.client, "conf")) ?? "",
+        new RegExp(`^serverId=${member.id}$[^]*${lines[2]}`, "m"),
+      );
     }
   });
 

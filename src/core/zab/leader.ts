@@ -33,6 +33,17 @@ interface PendingLocalSync {
   readonly round: number;
 }
 
+/** What monitoring shows of a leader and those who follow it. */
+export interface LeaderStatus {
+  /** Everybody connected who has said who it is. */
+  readonly learners: number;
+  readonly syncedFollowers: number;
+  readonly syncedObservers: number;
+  /** Syncs that clients wait for. */
+  readonly pendingSyncs: number;
+  readonly uptimeMs: number;
+}
+
 /** A leader, from its election until it gives up (upstream: Leader). */
 export class Leader implements MemberState {
   protected readonly member: Member;
@@ -55,6 +66,7 @@ export class Leader implements MemberState {
   /** Somebody waits for a round that has not begun. */
   private roundWanted = false;
   private readonly localSyncs: PendingLocalSync[] = [];
+  private broadcastingSinceMs = 0;
   private ended = false;
 
   constructor(member: Member) {
@@ -70,6 +82,19 @@ export class Leader implements MemberState {
 
   get isBroadcasting(): boolean {
     return this.phase === "broadcasting";
+  }
+
+  get status(): LeaderStatus {
+    const handlers = [...this.handlers.values()];
+    const synchronized = handlers.filter(({ phase }) => phase === "synchronized");
+    const syncedFollowers = synchronized.filter(({ votes }) => votes).length;
+    return {
+      learners: handlers.length,
+      syncedFollowers,
+      syncedObservers: synchronized.length - syncedFollowers,
+      pendingSyncs: handlers.reduce((sum, handler) => sum + handler.pendingSyncs, this.localSyncs.length),
+      uptimeMs: this.member.nowMs - this.broadcastingSinceMs,
+    };
   }
 
   /** The zxid that the next proposal has to have. */
@@ -338,6 +363,7 @@ export class Leader implements MemberState {
     if (this.phase !== "synchronizing" || !this.entered || !this.hasSynchronizedQuorum()) return;
     const { journal, options } = this.member;
     this.phase = "broadcasting";
+    this.broadcastingSinceMs = this.member.nowMs;
     journal.open("leading", options.serverId, this.epoch);
     for (const handler of this.handlers.values()) if (handler.phase === "synchronized") this.welcome(handler);
   }

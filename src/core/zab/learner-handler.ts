@@ -65,6 +65,10 @@ export class LearnerHandler {
     return this.batched ? this.sentZxid : Math.min(this.sentZxid, this.committedZxid);
   }
 
+  get pendingSyncs(): number {
+    return this.syncs.length;
+  }
+
   heard(): void {
     this.heardAtMs = this.member.nowMs;
   }

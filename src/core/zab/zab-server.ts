@@ -15,7 +15,7 @@ import type {
 } from "./effects.js";
 import { FastLeaderElection } from "./fast-leader-election.js";
 import { Journal, type RecoveredState } from "./journal.js";
-import { Leader } from "./leader.js";
+import { Leader, type LeaderStatus } from "./leader.js";
 import { Learner, type RefusedTruncation } from "./learner.js";
 import type { Member } from "./member.js";
 import { checkZabOptions, type ZabOptions } from "./options.js";
@@ -69,6 +69,11 @@ export class ZabServer implements Member {
   /** Clients may be served: between the commands `open` and `shut`. */
   get isServing(): boolean {
     return this.state instanceof Leader ? this.state.isBroadcasting : (this.state?.isActive ?? false);
+  }
+
+  /** Of a leader that serves. */
+  get leaderStatus(): LeaderStatus | undefined {
+    return this.state instanceof Leader && this.state.isBroadcasting ? this.state.status : undefined;
   }
 
   /** The zxid that the next proposal has to have; undefined unless this server may propose. */

@@ -59,3 +59,8 @@ export function formatServerLine(server: ServerSpecification): string {
   const client = server.client === undefined ? "" : `;${bracket(server.client.host)}:${server.client.port}`;
   return `server.${server.id}=${bracket(server.host)}:${server.quorumPort}:${server.electionPort}:${server.type}${client}`;
 }
+
+/** The configuration as members hand it to each other, and clients read it (upstream: QuorumMaj.toString). */
+export function formatServers(servers: readonly ServerSpecification[]): string {
+  return `${servers.map((server) => `${formatServerLine(server)}\n`).join("")}version=0`;
+}

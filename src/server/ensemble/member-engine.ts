@@ -8,12 +8,12 @@ import { ZAB_DEFAULTS } from "../../core/zab/options.js";
 import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
 import { ZabServer } from "../../core/zab/zab-server.js";
 import type { TreeThread } from "../../workers/tree-thread.js";
-import { formatServerLine, type ServerSpecification } from "../configuration/server-line.js";
+import { formatServers, type ServerSpecification } from "../configuration/server-line.js";
 import type { ServerConfiguration } from "../configuration/zoo-cfg.js";
 import type { LoadedDatabase } from "../database.js";
 import type { Engine, EngineHost } from "../engine.js";
 import type { Logger } from "../log.js";
-import type { ServerMode } from "../server-view.js";
+import type { EnsembleView, ServerMode } from "../server-view.js";
 import type { Snapshots } from "../snapshots.js";
 import { readEpochs } from "../storage/epoch-files.js";
 import type { StorageFolders } from "../storage/folders.js";
@@ -34,11 +34,6 @@ const MODES: Readonly<Record<Role, ServerMode>> = {
   following: "follower",
   observing: "observer",
 };
-
-/** The configuration as members hand it to each other (upstream: QuorumMaj.toString). */
-function configText(servers: readonly ServerSpecification[]): Buffer {
-  return Buffer.from(`${servers.map((server) => `${formatServerLine(server)}\n`).join("")}version=0`);
-}
 
 /** What a crash has left of images that were being received. */
 function removeUnfinishedImages(folder: string): void {
@@ -89,7 +84,7 @@ export class MemberEngine implements Engine {
         ...ZAB_DEFAULTS,
         serverId,
         verifier: new MajorityQuorum(servers.filter(({ type }) => type === "participant").map(({ id }) => id)),
-        configText: configText(servers),
+        configText: Buffer.from(formatServers(servers)),
         configVersion: 0,
         tickTimeMs,
         initLimit: initLimitTicks,
@@ -155,6 +150,11 @@ export class MemberEngine implements Engine {
 
   get mode(): ServerMode | undefined {
     return this.core.role === undefined ? undefined : MODES[this.core.role];
+  }
+
+  get ensemble(): EnsembleView {
+    const { machine } = this;
+    return { state: machine.stateName, voters: machine.options.verifier.voters.length, leader: machine.leaderStatus };
   }
 
   enterTurn(): void {

@@ -56,6 +56,15 @@ export function collectMetrics(view: ServerView): readonly Metric[] {
   add("counter", "sum_fsynctime", Math.round(syncs.syncMicrosTotal / 1_000), "time spent in them, ms");
   add("counter", "log_written_bytes", syncs.writtenBytes, "bytes appended to the transaction log");
   add("counter", "commit_count", core.transactionCount, "transactions since the start");
+  const ensemble = view.ensemble();
+  add("gauge", "quorum_size", ensemble?.voters, "servers that vote");
+  const leader = ensemble?.leader;
+  add("gauge", "learners", leader?.learners, "followers and observers connected to this leader");
+  add("gauge", "synced_followers", leader?.syncedFollowers, "followers at the history of this leader");
+  add("gauge", "synced_observers", leader?.syncedObservers, "observers at the history of this leader");
+  add("gauge", "synced_non_voting_followers", leader && 0, "followers without a vote, which there are none of");
+  add("gauge", "pending_syncs", leader?.pendingSyncs, "syncs that clients wait for");
+  add("counter", "leader_uptime", leader && Math.round(leader.uptimeMs), "ms since this leader serves");
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   add("gauge", "process_resident_memory_bytes", rss, "resident memory of the process, bytes");

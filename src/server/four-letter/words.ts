@@ -3,6 +3,8 @@ import { formatZxid } from "../../base/zxid.js";
 import type { ClientConnection } from "../../core/request/client-connection.js";
 import { formatSessionId } from "../../core/session/session-id.js";
 import { OP } from "../../jute/opcodes.js";
+import { formatServers } from "../configuration/server-line.js";
+import { isReplicated, type ServerConfiguration } from "../configuration/zoo-cfg.js";
 import { folderBytes } from "../folder-bytes.js";
 import type { ServerView } from "../server-view.js";
 import { collectMetrics } from "./metrics.js";
@@ -100,7 +102,9 @@ function lines(values: Iterable<string>): string {
 
 function mntr(view: ServerView): string {
   const numbers = collectMetrics(view).map(({ name, value }) => `zk_${name}\t${value}`);
-  return lines([`zk_version\t${view.version}`, `zk_server_state\t${view.mode()}`, ...numbers]);
+  const state = view.ensemble()?.state;
+  const peer = state === undefined ? [] : [`zk_peer_state\t${state} - broadcast`];
+  return lines([`zk_version\t${view.version}`, `zk_server_state\t${view.mode()}`, ...peer, ...numbers]);
 }
 
 function conf({ configuration, clientPort }: ServerView): string {
@@ -116,8 +120,26 @@ function conf({ configuration, clientPort }: ServerView): string {
     `minSessionTimeout=${configuration.minSessionTimeoutMs}`,
     `maxSessionTimeout=${configuration.maxSessionTimeoutMs}`,
     `clientPortListenBacklog=${configuration.clientPortListenBacklog ?? -1}`,
-    `serverId=${configuration.serverId === 1 ? 0 : configuration.serverId}`,
+    `serverId=${isReplicated(configuration) ? configuration.serverId : 0}`,
+    ...membership(configuration),
   ]);
+}
+
+/** Nothing for a server that is alone. */
+function membership(configuration: ServerConfiguration): readonly string[] {
+  if (!isReplicated(configuration)) return [];
+  const { serverId, servers, initLimitTicks, syncLimitTicks } = configuration;
+  const own = servers.find(({ id }) => id === serverId);
+  return [
+    `initLimit=${initLimitTicks}`,
+    `syncLimit=${syncLimitTicks}`,
+    "electionAlg=3",
+    `electionPort=${own?.electionPort}`,
+    `quorumPort=${own?.quorumPort}`,
+    `peerType=${own?.type === "observer" ? 1 : 0}`,
+    "membership: ",
+    formatServers(servers),
+  ];
 }
 
 function envi({ version }: ServerView): string {
