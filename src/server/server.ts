@@ -17,7 +17,7 @@ import { Reaper } from "./reaper.js";
 import type { ServerView } from "./server-view.js";
 import { Snapshots } from "./snapshots.js";
 import { createStandaloneEngine } from "./standalone-engine.js";
-import { openStorageFolders } from "./storage/folders.js";
+import { openStorageFolders, removeUnfinished } from "./storage/folders.js";
 import { serverVersion } from "./version.js";
 
 export interface RunningServer {
@@ -37,6 +37,7 @@ function createEngine(
   host: EngineHost,
 ): { readonly engine: Engine; readonly snapshots: Snapshots; readonly trees: TreeThread } {
   const folders = openStorageFolders(configuration.dataDir, configuration.dataLogDir);
+  removeUnfinished(folders);
   const replicated = isReplicated(configuration);
   const database = loadDatabase(configuration, folders, log, replicated ? RECENT_ENTRIES_MAX : 0);
   const { store, sessions, lastZxid } = database;

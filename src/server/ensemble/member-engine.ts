@@ -1,5 +1,3 @@
-import { readdirSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
 import { assert } from "../../base/assert.js";
 import { MemberCore } from "../../core/member-core.js";
 import type { ServiceOptions } from "../../core/service.js";
@@ -34,11 +32,6 @@ const MODES: Readonly<Record<Role, ServerMode>> = {
   following: "follower",
   observing: "observer",
 };
-
-/** What a crash has left of images that were being received. */
-function removeUnfinishedImages(folder: string): void {
-  for (const name of readdirSync(folder)) if (/^image\.-?\d+\.tmp$/.test(name)) unlinkSync(join(folder, name));
-}
 
 /** A member of an ensemble: connects its state machines with disk and network. */
 export class MemberEngine implements Engine {
@@ -76,7 +69,6 @@ export class MemberEngine implements Engine {
     this.host = host;
     this.log = log;
     this.peers = new Map(servers.map((server) => [server.id, server]));
-    removeUnfinishedImages(folders.snapshots);
     const { lastZxid, recent, baseZxid, snapshotZxid } = database;
     const now = performance.now();
     this.machine = new ZabServer(

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { COUNTER_MAX, EPOCH_MAX, makeZxid, type Zxid } from "../../base/zxid.js";
@@ -53,6 +53,13 @@ export function openStorageFolders(dataDir: string, dataLogDir = dataDir): Stora
       throw new UserError(USER_ERRORS.snapshotInLogFolder, { folder: snapshots }, snapshot.path);
   }
   return { snapshots, logs };
+}
+
+/** What a crash has left of snapshots that were being written and of images that were being received. */
+export function removeUnfinished({ snapshots }: StorageFolders): void {
+  for (const name of readdirSync(snapshots)) {
+    if (/^(snapshot\.[0-9a-f]+|image\.-?\d+)\.tmp$/.test(name)) unlinkSync(join(snapshots, name));
+  }
 }
 
 /** Oldest first. */
