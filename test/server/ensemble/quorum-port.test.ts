@@ -25,6 +25,7 @@ async function open(context: TestContext): Promise<{ port: QuorumPort; quorumPor
     imageBytes: (_connection, bytes) => {
       heard.imageBytes += bytes.length;
     },
+    imageTaken: () => {},
     imageEnd: () => {},
   };
   const own = { id: 1, host: "127.0.0.1", quorumPort, electionPort: 1 };
