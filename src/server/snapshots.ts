@@ -10,14 +10,21 @@ import { SNAPSHOT_CHUNK_BYTES, writeSnapshot } from "./storage/snapshot-file.js"
 import { encodeBeside, treeSource } from "./tree-source.js";
 
 const HOUR_MS = 3_600_000;
+/**
+ * After one there is none for so many times as long as it took, so that a large tree under many writes does not spend its time on
+ * snapshots; a recovery replays more of the log instead.
+ */
+const REST_FACTOR = 9;
 
 /**
  * When snapshots are taken, and which are kept. One is taken at a time, beside the serving of requests, after between a
- * half and all of `snapCount` transactions, so that the members of an ensemble do not all take theirs at once.
+ * half and all of `snapCount` transactions, so that the members of an ensemble do not all take theirs at once; and
+ * later, where they would take more than a tenth of the time.
  */
 export class Snapshots {
   private running: Promise<void> | undefined;
   private dueAtCount: number;
+  private restUntilMs = 0;
   private readonly purging: NodeJS.Timeout | undefined;
   private readonly folders: StorageFolders;
   private readonly configuration: ServerConfiguration;
@@ -48,7 +55,8 @@ export class Snapshots {
 
   /** `transactionCount` counts from the start of the server. */
   due(transactionCount: number): boolean {
-    if (this.running !== undefined || transactionCount < this.dueAtCount) return false;
+    if (transactionCount < this.dueAtCount || this.running !== undefined) return false;
+    if (performance.now() < this.restUntilMs) return false;
     this.dueAtCount = this.nextDue(transactionCount);
     return true;
   }
@@ -74,6 +82,8 @@ export class Snapshots {
       )
       .finally(() => {
         this.running = undefined;
+        const now = performance.now();
+        this.restUntilMs = now + REST_FACTOR * (now - begun);
       });
     return this.running;
   }

@@ -347,7 +347,7 @@ export class Leader implements MemberState {
     if (zxid === makeZxid(this.epoch, 0)) {
       // The answer to UPTODATE looks the same and says nothing new.
       if (handler.phase === "synchronized") return undefined;
-      handler.phase = "synchronized";
+      handler.becomeSynchronized();
       if (this.phase === "broadcasting") this.welcome(handler);
       else this.maybeBroadcast();
       return undefined;

@@ -46,6 +46,8 @@ export class LearnerHandler {
   private readonly inFlight = new RingBuffer<{ readonly entry: LogEntry; readonly sentAtMs: number }>();
   private inFlightBytes = 0;
   private heardAtMs: number;
+  /** Before that it was busy with what it was synchronized with; proposals sent meanwhile lay behind it. */
+  private synchronizedAtMs = Number.POSITIVE_INFINITY;
   private pingAtMs: number;
   private readonly syncs = new RingBuffer<PendingSync>(4);
 
@@ -73,6 +75,11 @@ export class LearnerHandler {
     this.heardAtMs = this.member.nowMs;
   }
 
+  becomeSynchronized(): void {
+    this.phase = "synchronized";
+    this.synchronizedAtMs = this.member.nowMs;
+  }
+
   /** Why the learner is to be given up, or undefined while it keeps its times. */
   overdue(): string | undefined {
     const { nowMs, options } = this.member;
@@ -84,7 +91,8 @@ export class LearnerHandler {
     }
     if (nowMs - this.heardAtMs >= (this.batched ? options.peerTimeoutMs : limitMs)) return "was silent";
     const oldest = this.inFlight.peek();
-    const late = oldest !== undefined && this.votes && nowMs - oldest.sentAtMs >= limitMs;
+    const late =
+      oldest !== undefined && this.votes && nowMs - Math.max(oldest.sentAtMs, this.synchronizedAtMs) >= limitMs;
     return late ? "does not acknowledge" : undefined;
   }
 

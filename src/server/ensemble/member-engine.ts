@@ -240,6 +240,7 @@ export class MemberEngine implements Engine {
         this.quorum.connect(transmission.connection, this.peers.get(transmission.to)!);
         return;
       case "close":
+        this.log.info({ reason: transmission.reason }, "connection to a member ended");
         this.journal.disconnected(transmission.connection);
         this.quorum.drop(transmission.connection);
         return;
