@@ -24,6 +24,15 @@ export function counterOf(zxid: Zxid): number {
   return zxid - Math.floor(zxid / WORD) * WORD;
 }
 
+/**
+ * Whether a log may go on with `next` behind `last`. Every zxid a leader gives out is logged, that of a failed request as
+ * an error, so within an epoch none is left out and each epoch begins at 1. This finds a lost log file, and a snapshot
+ * too old for the logs that are still there.
+ */
+export function isNextZxid(last: Zxid, next: Zxid): boolean {
+  return next === last + 1 || (epochOf(next) > epochOf(last) && counterOf(next) === 1);
+}
+
 /** Lower-case hexadecimal without prefix or padding, as in the names of log and snapshot files. */
 export function formatZxid(zxid: Zxid): string {
   return zxid < 0 ? (BigInt(zxid) & 0xffff_ffff_ffff_ffffn).toString(16) : zxid.toString(16);

@@ -5,6 +5,7 @@ import type { Zxid } from "../base/zxid.js";
 import { ERROR } from "../jute/errors.js";
 import { OP } from "../jute/opcodes.js";
 import type { Id } from "../jute/records.js";
+import type { Database } from "./database.js";
 import { readLogRecord, type Transaction, writeProposal } from "./log/transactions.js";
 import type { ClientConnection, QueuedRequest } from "./request/client-connection.js";
 import { ServiceCore, type ServiceOptions } from "./service.js";
@@ -59,6 +60,8 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export class MemberCore extends ServiceCore {
   role: Role | undefined;
+  /** How often it began to serve. */
+  openings = 0;
   /** The leader's. */
   private tracker: SessionTracker | undefined;
   /** The leader's: through which server each session may write, the last one it came to. */
@@ -103,13 +106,14 @@ export class MemberCore extends ServiceCore {
   }
 
   /** The database is another one; only while nobody is served. */
-  load(store: ZnodeStore, table: SessionTable, lastZxid: Zxid): void {
+  load({ store, sessions, lastZxid }: Database): void {
     assert(this.role === undefined, "a server that serves does not change what it has shown");
-    this.replaceDatabase(store, table, lastZxid);
+    this.replaceDatabase(store, sessions, lastZxid);
   }
 
   open(role: Role): void {
     this.role = role;
+    this.openings++;
     this.beginChanges();
     if (role === "leading") {
       this.tracker = new SessionTracker(this.options.tickTimeMs, this.nowMs);
@@ -385,6 +389,8 @@ export class MemberCore extends ServiceCore {
       return preparer.closeSession(sessionId, zxid);
     }
     if (session === undefined || session.closing) return { type: OP.error, err: ERROR.SESSIONEXPIRED };
+    // Its client was heard of, also where the follower's next ping, which would say so, never comes.
+    tracker.touch(session, this.nowMs);
     const owner = this.owners.get(sessionId);
     // After a change of leaders a session belongs to the server it writes through first.
     if (owner === undefined) this.owners.set(sessionId, from);

@@ -250,13 +250,18 @@ export abstract class ServiceCore {
       this.sync(connection, xid, Buffer.from(bytes.subarray(start + 8, end)));
     } else if (op === OP.closeSession) {
       this.closeSession(connection, session, xid);
-    } else if (connection.queue.length > 0) {
+    } else if (this.hasToWait(connection)) {
       const body = Buffer.from(bytes.subarray(start + 8, end));
       connection.queue.push({ xid, op, body, receivedMs: this.nowMs });
     } else {
       this.answerRead(connection, xid, op, this.over(bytes, start + 8, end), this.nowMs);
     }
     return true;
+  }
+
+  /** Whether a read has to wait for what its client asked for before. */
+  protected hasToWait(connection: ClientConnection): boolean {
+    return connection.queue.length > 0;
   }
 
   /** Answers the reads that stood behind the write just answered. */
@@ -430,7 +435,7 @@ export abstract class ServiceCore {
   }
 
   /** Events are queued before the reply to the write that caused them, and before any read that shows its effect. */
-  private watchTrigger(): ChangeListener {
+  protected watchTrigger(): ChangeListener {
     const { watches, store } = this;
     const aclOf = (path: string): readonly Acl[] => {
       const node = store.findPath(path);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { randomBelow, SeededRandom } from "../base/random.js";
+import { SeededRandom } from "../base/random.js";
 import type { ServiceOptions } from "../core/service.js";
 import { firstSessionId } from "../core/session/session-id.js";
 import { StandaloneCore } from "../core/standalone.js";
@@ -43,7 +43,7 @@ function createEngine(
   const { store, sessions, lastZxid } = database;
   const random = new SeededRandom(randomBytes(4).readUInt32BE(0));
   const trees = new TreeThread();
-  const snapshots = new Snapshots(folders, configuration, trees, () => randomBelow(random, 2 ** 31), log);
+  const snapshots = new Snapshots(folders, configuration, trees, random, log);
   const options: ServiceOptions = {
     ...configuration,
     lastZxid,

@@ -1,3 +1,4 @@
+import { treeSource } from "../core/database.js";
 import type { StandaloneCore } from "../core/standalone.js";
 import { openLogAppender } from "../workers/log-thread.js";
 import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
@@ -25,10 +26,13 @@ export function createStandaloneEngine(
     },
     onFatal: host.fatal,
   });
-  // What is applied here is durable already.
-  const durable = (): Promise<void> => Promise.resolve();
   const takeSnapshot = (): Promise<void> =>
-    snapshots.take(core.store, core.sessionTable, () => core.appliedZxid, durable);
+    snapshots.take({
+      zxid: core.appliedZxid,
+      source: treeSource(core.store, core.sessionTable, () => core.appliedZxid),
+      // What is applied here is durable already.
+      confirm: (settle) => settle(undefined),
+    });
   const endOfTurn = new EndOfTurn(() => {
     // What needs no disk leaves before the log does, which may sync within this call.
     host.flushClients();

@@ -1,18 +1,9 @@
 import { Worker } from "node:worker_threads";
-import type { SnapshotDigest } from "../core/log/snapshot-format.js";
-import type { SessionTable } from "../core/session/session-table.js";
-import type { ZnodeStore } from "../core/tree/store.js";
+import type { TreeSource } from "../core/database.js";
 import type { TreeFormat, TreeReply, TreeRequest } from "./tree-thread.messages.js";
 
 /** So many walks through a tree may be under way at a time; a store must have room for as many readers. */
 export const TREE_READERS_MAX = 8;
-
-export interface TreeSource {
-  readonly store: ZnodeStore;
-  readonly sessions: SessionTable;
-  /** Of the tree as it is. */
-  digest(): SnapshotDigest;
-}
 
 /** A failure of the thread itself, not of what it was asked for. */
 const ENDED = "the tree thread has ended";

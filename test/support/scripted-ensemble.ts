@@ -1,5 +1,6 @@
 import { ByteWriter } from "../../src/base/bytes.js";
 import { SeededRandom } from "../../src/base/random.js";
+import { Arenas } from "../../src/chaos/simulator/arenas.js";
 import { ClientLink, type LinkEnd } from "../../src/chaos/simulator/client-link.js";
 import { CommittedHistory } from "../../src/chaos/simulator/committed-history.js";
 import { EventQueue } from "../../src/chaos/simulator/event-queue.js";
@@ -13,6 +14,8 @@ import { CREATE_MODE, OP } from "../../src/jute/opcodes.js";
 import { ConnectRequest, CreateRequest } from "../../src/jute/records.js";
 
 const LINES_MAX = 10_000;
+/** How fast each disk is decides whose answer comes first, so another seed would reorder the files. */
+const DISK_SEED = 699;
 const CLIENT = 100;
 const PATIENCE_MS = 30_000;
 const OPEN_ACL = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
@@ -70,11 +73,15 @@ export class ScriptedEnsemble {
   constructor(voters: number, options: Partial<ZabOptions> = {}) {
     const verifier = new MajorityQuorum(Array.from({ length: voters }, (_, index) => index + 1));
     this.history = new CommittedHistory(verifier, (voter) => this.server(voter).disk.durableHistory);
+    const { history, network, trace } = this;
+    const arenas = new Arenas();
+    const world = { history, network, trace, arenas, parts: REAL_PARTS };
+    const habits = { turnMsMax: 0, snapshotTransactionsMax: Number.MAX_SAFE_INTEGER, chunkBytes: 65_536 };
     this.servers = verifier.voters.map((serverId) => {
       const configText = Buffer.from("version=0");
       const own = { ...ZAB_DEFAULTS, serverId, verifier, configText, configVersion: 0, ...options };
-      const disk = REAL_PARTS.createDisk(this.events, new SeededRandom(1, serverId));
-      return new SimulatedServer(own, disk, this.network, this.history, this.trace, REAL_PARTS);
+      const disk = REAL_PARTS.createDisk(this.events, new SeededRandom(DISK_SEED, serverId), arenas);
+      return new SimulatedServer(own, disk, habits, new SeededRandom(1, 10 + serverId), world);
     });
     for (const server of this.servers) server.peers = this.servers;
   }

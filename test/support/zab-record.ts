@@ -1,10 +1,11 @@
 import { ByteReader } from "../../src/base/bytes.js";
 import { epochOf, type Zxid } from "../../src/base/zxid.js";
-import { Replica, type ReplicaHost } from "../../src/chaos/simulator/replica.js";
+import { CommittedHistory } from "../../src/chaos/simulator/committed-history.js";
 import { REAL_PARTS, simulate } from "../../src/chaos/simulator/simulate.js";
 import type { SimulatedTree } from "../../src/chaos/simulator/simulated-tree.js";
 import { TxnHeader } from "../../src/core/log/transactions.js";
-import type { LogEntry, Role } from "../../src/core/zab/effects.js";
+import type { LogEntry } from "../../src/core/zab/effects.js";
+import type { ServerId } from "../../src/core/zab/quorum-verifier.js";
 
 /** A transaction as the papers write it: the value v with its identifier z, whose epoch names the primary. */
 export interface Message {
@@ -45,34 +46,31 @@ export function recordRun(seed: number): ZabRecord {
   const causes: (readonly [Zxid, Zxid])[] = [];
   const lastOfSession = new Map<bigint, Zxid>();
 
-  class RecordingReplica extends Replica {
-    private delivery: Delivery | undefined;
+  class RecordingHistory extends CommittedHistory {
+    private readonly delivering = new Map<ServerId, Delivery>();
 
-    constructor(host: ReplicaHost) {
-      const recording: ReplicaHost = Object.create(host, {
-        proposed: {
-          value: (entry: LogEntry) => {
-            const epoch = epochOf(entry.zxid);
-            const before = this.delivery?.messages.findLast(({ zxid }) => epochOf(zxid) < epoch);
-            broadcasts.push({ ...messageOf(entry), epoch, deliveredBefore: before?.zxid ?? 0 });
-            this.causedBy(entry);
-            host.proposed(entry);
-          },
-        },
-      });
-      super(recording);
+    override proposed(server: ServerId, entry: LogEntry, atMs: number): void {
+      const epoch = epochOf(entry.zxid);
+      const before = this.delivering.get(server)?.messages.findLast(({ zxid }) => epochOf(zxid) < epoch);
+      broadcasts.push({ ...messageOf(entry), epoch, deliveredBefore: before?.zxid ?? 0 });
+      this.causedBy(entry);
+      super.proposed(server, entry, atMs);
     }
 
-    override open(role: Role, history: SimulatedTree, anew: boolean): void {
-      super.open(role, history, anew);
-      for (const each of deliveries) if (each.process === this.host.serverId) each.correct = false;
-      this.delivery = { process: this.host.serverId, correct: true, messages: history.after(0).map(messageOf) };
-      deliveries.push(this.delivery);
+    override opened(server: ServerId, tree: SimulatedTree): void {
+      for (const each of deliveries) if (each.process === server) each.correct = false;
+      const delivery: Delivery = { process: server, correct: true, messages: [] };
+      this.delivering.set(server, delivery);
+      deliveries.push(delivery);
+      super.opened(server, tree);
     }
 
-    override apply(entry: LogEntry): void {
-      super.apply(entry);
-      if (this.role !== undefined) this.delivery?.messages.push(messageOf(entry));
+    override shown(server: ServerId, tree: SimulatedTree, fresh: number): void {
+      super.shown(server, tree, fresh);
+      const { messages } = this.delivering.get(server)!;
+      for (let place = tree.count - fresh; place < tree.count; place++) {
+        if (place === messages.length) messages.push(messageOf(tree.at(place)!));
+      }
     }
 
     /** A primary that proposes the next request of a session has delivered the one before or proposed it itself. */
@@ -85,7 +83,7 @@ export function recordRun(seed: number): ZabRecord {
   }
 
   const { violation } = simulate(seed, {
-    parts: { ...REAL_PARTS, createReplica: (host) => new RecordingReplica(host) },
+    parts: { ...REAL_PARTS, createHistory: (...args) => new RecordingHistory(...args) },
   });
   if (violation !== undefined) throw new Error(`seed ${seed}: ${violation}`);
   return { broadcasts, deliveries, causes };

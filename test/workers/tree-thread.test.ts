@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import type { TreeSource } from "../../src/core/database.js";
 import { memorySource } from "../../src/core/log/byte-source.js";
 import { decodeImage, decodeSnapshot, type SnapshotSink } from "../../src/core/log/snapshot-format.js";
 import { SessionTable } from "../../src/core/session/session-table.js";
 import { createFreshTree } from "../../src/core/tree/fresh.js";
 import { ZnodeStore } from "../../src/core/tree/store.js";
-import { TREE_READERS_MAX, type TreeSource, TreeThread } from "../../src/workers/tree-thread.js";
+import { TREE_READERS_MAX, TreeThread } from "../../src/workers/tree-thread.js";
 
 const ACL = [{ perms: 1, id: { scheme: "digest", id: "me:secret" } }];
 

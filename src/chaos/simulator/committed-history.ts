@@ -74,9 +74,15 @@ export class CommittedHistory {
     );
   }
 
-  proposed({ zxid, payload }: LogEntry, atMs: number): void {
+  /** A leader is about to propose this. */
+  proposed(_server: ServerId, { zxid, payload }: LogEntry, atMs: number): void {
     if (this.proposals.has(zxid)) throw new Violation(`zxid ${hex(zxid)} was proposed twice`);
     this.proposals.set(zxid, { payload, atMs });
+  }
+
+  /** A server begins to show clients a tree. */
+  opened(server: ServerId, tree: SimulatedTree): void {
+    this.shown(server, tree, tree.count);
   }
 
   /** Server `server` shows clients a tree that holds `tree`, of which the last `fresh` entries are new there. */

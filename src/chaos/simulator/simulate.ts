@@ -1,25 +1,28 @@
 import { AssertionError, assert } from "../../base/assert.js";
 import { randomBelow, randomFraction, SeededRandom } from "../../base/random.js";
-import type { RecoveredState } from "../../core/zab/journal.js";
+import { CommandRunner } from "../../core/command-runner.js";
+import { treeSource } from "../../core/database.js";
+import { memorySource } from "../../core/log/byte-source.js";
+import { decodeSnapshot } from "../../core/log/snapshot-format.js";
+import { MemberCore } from "../../core/member-core.js";
 import { ZAB_DEFAULTS, type ZabOptions } from "../../core/zab/options.js";
 import { MajorityQuorum } from "../../core/zab/quorum-verifier.js";
 import { ZabServer } from "../../core/zab/zab-server.js";
+import { Arenas } from "./arenas.js";
 import { CommittedHistory } from "./committed-history.js";
 import { EventQueue } from "./event-queue.js";
 import { Nemesis } from "./nemesis.js";
-import { Replica, type ReplicaHost } from "./replica.js";
 import { type ClientTotals, type ClientWorld, SimulatedClient } from "./simulated-client.js";
-import { SimulatedDisk } from "./simulated-disk.js";
+import { encoded, SimulatedDisk } from "./simulated-disk.js";
 import { SimulatedNetwork } from "./simulated-network.js";
-import { SimulatedServer } from "./simulated-server.js";
+import { type ServerParts, type ServerWorld, SimulatedServer } from "./simulated-server.js";
 import { Trace } from "./trace.js";
 import { Violation } from "./violation.js";
 
 /** What a simulation is made of; tests put mutants in their place. */
-export interface SimulationParts {
-  createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
-  createReplica(host: ReplicaHost): Replica;
-  createDisk(events: EventQueue, random: SeededRandom): SimulatedDisk;
+export interface SimulationParts extends ServerParts {
+  createDisk(...args: ConstructorParameters<typeof SimulatedDisk>): SimulatedDisk;
+  createHistory(...args: ConstructorParameters<typeof CommittedHistory>): CommittedHistory;
 }
 
 /**
@@ -53,8 +56,10 @@ export interface Verdict {
 
 export const REAL_PARTS: SimulationParts = {
   createMachine: (options, recovered, nowMs) => new ZabServer(options, recovered, nowMs),
-  createReplica: (host) => new Replica(host),
-  createDisk: (events, random) => new SimulatedDisk(events, random),
+  createCore: (...args) => new MemberCore(...args),
+  createRunner: (...args) => new CommandRunner(...args),
+  createDisk: (...args) => new SimulatedDisk(...args),
+  createHistory: (...args) => new CommittedHistory(...args),
 };
 
 /** Faults go on for this long; then everything heals, and has to work again within the other. */
@@ -63,6 +68,7 @@ const LIVENESS_PHASE_MS = 15_000;
 const STALLS_PHASE_MS = 8_000;
 /** Short time limits, so that much happens in little time. */
 const HASTY = { tickTimeMs: 200, peerTimeoutMs: 300, notificationIntervalMaxMs: 2_000 } as const;
+const TURN_MS_MAX = 0.3;
 const LAST_STRIKE_MS = 2_000;
 const CONVERGENCE_CHECK_MS = 20;
 const CLIENTS = 4;
@@ -98,6 +104,7 @@ class Simulation {
     outcomesUnknown: 0,
   };
   private readonly clients: SimulatedClient[] = [];
+  private readonly arenas = new Arenas();
   private eventCount = 0;
 
   constructor(
@@ -113,13 +120,16 @@ class Simulation {
     this.trace = new Trace(traceLines);
     const verifier = new MajorityQuorum(Array.from({ length: this.voters }, (_, index) => index + 1));
     const network = new SimulatedNetwork(this.events, new SeededRandom(seed, 1));
-    this.history = new CommittedHistory(verifier, (voter) => this.servers[voter - 1]!.disk.durableHistory);
+    this.history = parts.createHistory(verifier, (voter) => this.servers[voter - 1]!.disk.durableHistory);
     // An ensemble may hold servers that do not know the extension. A sync is linearizable only where all do.
     const mixed = randomBelow(random, 4) === 0;
     const windowEntriesMin = 2 + randomBelow(random, 30);
     const windowBytesMax = 2_000 + randomBelow(random, 20_000);
     const windowHeldBytesMax = 4 * windowBytesMax;
     const inFlightBytesMax = Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1);
+    const { arenas, history, trace } = this;
+    const serverWorld: ServerWorld = { network, history, trace, arenas, parts };
+    const chunkBytes = 100 * 30 ** randomFraction(random);
     this.servers = Array.from({ length: this.voters + observers }, (_, index) => {
       const zabOptions: ZabOptions = {
         ...ZAB_DEFAULTS,
@@ -131,8 +141,10 @@ class Simulation {
         batched: profile === "stalls" || !(mixed && randomBelow(random, 2) === 0),
         ...(profile === "faults" ? { windowEntriesMin, windowBytesMax, windowHeldBytesMax, inFlightBytesMax } : {}),
       };
-      const disk = parts.createDisk(this.events, new SeededRandom(seed, 100 + index));
-      return new SimulatedServer(zabOptions, disk, network, this.history, this.trace, parts);
+      const disk = parts.createDisk(this.events, new SeededRandom(seed, 100 + index), arenas);
+      const snapshotTransactionsMax = 10 * 20 ** randomFraction(random);
+      const habits = { turnMsMax: TURN_MS_MAX, snapshotTransactionsMax, chunkBytes };
+      return new SimulatedServer(zabOptions, disk, habits, new SeededRandom(seed, 300 + index), serverWorld);
     });
     for (const server of this.servers) server.peers = this.servers;
     const world: ClientWorld = {
@@ -167,6 +179,8 @@ class Simulation {
     } catch (error) {
       violation = describe(error);
       this.trace.add(this.events.nowMs, "VIOLATED", violation);
+    } finally {
+      this.arenas.releaseAll();
     }
     return {
       seed: this.seed,
@@ -240,13 +254,15 @@ class Simulation {
     return done();
   }
 
-  /** The replicas are the same, log and tree. */
+  /** The replicas are the same: log, znodes with all that belongs to them, and sessions. Nothing is left over. */
   private checkReplicas(): void {
-    const digest = this.servers[0]!.replica!.store.treeDigest;
-    for (const server of this.servers) {
-      assert(server.tree.count === this.history.entries.length, "replicas that ended at one zxid hold as many entries");
-      this.history.shown(server.id, server.tree, server.tree.count);
-      if (server.replica!.store.treeDigest !== digest) throw new Violation(`server ${server.id} has another tree`);
+    const first = databaseLines(this.servers[0]!.core!).sort().join("\n");
+    for (const { id, core, disk, tree } of this.servers) {
+      assert(tree.count === this.history.entries.length, "replicas that ended at one zxid hold as many entries");
+      this.history.shown(id, tree, tree.count);
+      const text = databaseLines(core!).sort().join("\n");
+      if (text !== first) throw new Violation(`server ${id} has another database:\n${text}\nserver 1:\n${first}`);
+      if (disk.imageCount > 0) throw new Violation(`server ${id} keeps images that nobody wants`);
     }
   }
 
@@ -257,6 +273,21 @@ class Simulation {
     );
     return `no convergence after everything healed: ${states.join(", ")}`;
   }
+}
+
+/** Everything that has to be the same in every server: the digest, each znode in a line, and each session. */
+function databaseLines({ store, sessionTable, appliedZxid }: MemberCore): string[] {
+  const lines = [`digest ${store.treeDigest}`];
+  decodeSnapshot(memorySource(encoded(treeSource(store, sessionTable, () => appliedZxid))), {
+    session: (id, timeoutMs) => lines.push(`session ${id} of ${timeoutMs} ms`),
+    acl: () => {},
+    load: (path, data, aclId, stat) => {
+      const text = data === null ? null : Buffer.from(data).toString("latin1");
+      const ephemeralOwner = String(stat.ephemeralOwner);
+      lines.push(JSON.stringify({ path, data: text, acl: store.acls.get(aclId), ...stat, ephemeralOwner }));
+    },
+  });
+  return lines;
 }
 
 /** Anything that is thrown is the finding of a seed; what nobody meant to throw is shown with its place. */

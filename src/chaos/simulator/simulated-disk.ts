@@ -1,11 +1,26 @@
+import { assert } from "../../base/assert.js";
+import { ByteReader } from "../../base/bytes.js";
 import { type RandomSource, randomBelow, randomFraction } from "../../base/random.js";
-import type { Command } from "../../core/zab/effects.js";
-import type { RecoveredState } from "../../core/zab/journal.js";
+import { isNextZxid, type Zxid } from "../../base/zxid.js";
+import type { EpochName, MemberStorage } from "../../core/command-runner.js";
+import {
+  contentOf,
+  type Database,
+  DatabaseLoader,
+  databaseOfImage,
+  type LoadedDatabase,
+  type TreeSource,
+  treeSource,
+} from "../../core/database.js";
+import { memorySource } from "../../core/log/byte-source.js";
+import { decodeSnapshot, encodeSnapshot } from "../../core/log/snapshot-format.js";
+import { readLogRecord } from "../../core/log/transactions.js";
+import type { ZnodeStore } from "../../core/tree/store.js";
+import type { ConnectionId, LogEntry } from "../../core/zab/effects.js";
+import type { Arenas } from "./arenas.js";
 import type { EventQueue } from "./event-queue.js";
 import { SimulatedTree } from "./simulated-tree.js";
-
-/** A command as the disk gets it: an image has been resolved to what it holds. */
-export type DiskCommand = Command & { readonly image?: SimulatedTree };
+import { Violation } from "./violation.js";
 
 /** How a disk behaves at the moment. */
 export interface DiskHealth {
@@ -15,32 +30,73 @@ export interface DiskHealth {
   failing: boolean;
 }
 
-export interface DiskContents {
-  acceptedEpoch: number;
-  currentEpoch: number;
-  /** The snapshot, and the log behind it, as one. */
-  history: SimulatedTree;
-  /** What of it is a snapshot, and so cannot be cut. */
-  floorZxid: number;
+/** A snapshot file, and the history that it stands for: through `zxid`, though it may show something of later ones. */
+export interface SimulatedSnapshot {
+  readonly zxid: Zxid;
+  readonly bytes: Buffer;
+  readonly history: SimulatedTree;
 }
 
+export interface DiskContents {
+  readonly acceptedEpoch: number;
+  readonly currentEpoch: number;
+  /** In order of their zxids, each of another. */
+  readonly snapshots: readonly SimulatedSnapshot[];
+  readonly log: SimulatedTree;
+  /** What recovery makes of the newest snapshot and the log behind it. */
+  readonly history: SimulatedTree;
+}
+
+interface ReceivedImage {
+  readonly chunks: Buffer[];
+  history: SimulatedTree | undefined;
+}
+
+/** The process that uses a disk. */
+export interface DiskUser {
+  /** Lets it hear of something, unless it is gone. */
+  hear(run: () => void): void;
+  synced(zxid: Zxid): void;
+  failed(): void;
+}
+
+/** One of the steps in which several files are changed. */
+export type Step = (contents: DiskContents) => DiskContents;
+
+/** As `autopurge` keeps them. */
+const SNAPSHOTS_KEPT = 3;
+const SNAPSHOT_CHUNK_BYTES = 65_536;
+/** A change of several files takes as long as so many syncs. */
+const SYNCS_OF_REPLACEMENT = 3;
+
+const EMPTY = new SimulatedTree();
+
 /**
- * A disk whose writes last once they are synced; a crash keeps any first part of those that are not, and of an append any
- * first part of its entries, because a torn entry is cut off by recovery.
+ * A disk whose writes last once they are synced. A crash keeps any first part of the log that is not, entry by entry,
+ * because a torn entry is cut off by recovery, and of a change of several files any first part of its steps.
  */
-export class SimulatedDisk {
+export class SimulatedDisk implements MemberStorage {
   readonly health: DiskHealth = { syncMs: 0.5, failing: false };
-  protected contents: DiskContents = { acceptedEpoch: 0, currentEpoch: 0, history: new SimulatedTree(), floorZxid: 0 };
-  protected pending: DiskCommand[] = [];
+  protected contents: DiskContents = { acceptedEpoch: 0, currentEpoch: 0, snapshots: [], log: EMPTY, history: EMPTY };
+  /** Appended and not synced. */
+  private unsynced: LogEntry[] = [];
   private syncing = false;
-  /** Distinguishes the syncs of a process that is gone. */
+  /** Of the change of files under way; undefined where there is none. */
+  private steps: readonly Step[] | undefined;
+  private readonly images = new Map<ConnectionId, ReceivedImage>();
+  /** Distinguishes what was begun by a process that is gone. */
   private incarnation = 0;
+  protected user: DiskUser | undefined;
   protected readonly events: EventQueue;
   protected readonly random: RandomSource;
+  private readonly arenas: Arenas;
+  /** Counts the stores that were made, each of which has its own hash. */
+  private stores = 0;
 
-  constructor(events: EventQueue, random: RandomSource) {
+  constructor(events: EventQueue, random: RandomSource, arenas: Arenas) {
     this.events = events;
     this.random = random;
+    this.arenas = arenas;
   }
 
   /** What would be there after a crash now at the least. */
@@ -48,68 +104,196 @@ export class SimulatedDisk {
     return this.contents.history;
   }
 
-  /** Queues commands; `onStored` hears of the last one that is durable, `onFailed` of the end. */
-  submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
-    for (const command of commands) this.pending.push(command);
-    this.sync(onStored, onFailed);
+  get epochs(): { readonly acceptedEpoch: number; readonly currentEpoch: number } {
+    return this.contents;
+  }
+
+  /** Images that came, or began to come, and were not dropped. */
+  get imageCount(): number {
+    return this.images.size;
+  }
+
+  /** A process begins to use it. */
+  open(user: DiskUser): void {
+    this.user = user;
   }
 
   crash(): void {
-    const kept = randomBelow(this.random, this.pending.length + 1);
-    for (const command of this.pending.slice(0, kept)) this.contents = this.effectOf(command, this.contents);
-    const torn = this.pending[kept];
-    if (torn?.kind === "append") {
-      const entries = torn.entries.slice(0, randomBelow(this.random, torn.entries.length));
-      this.contents = this.effectOf({ ...torn, entries }, this.contents);
-    }
-    this.pending = [];
+    const { unsynced, steps } = this;
+    const kept = randomBelow(this.random, unsynced.length + 1);
+    this.contents = this.appended(this.contents, unsynced.slice(0, kept));
+    if (steps !== undefined) this.take(steps.slice(0, randomBelow(this.random, steps.length + 1)));
+    this.unsynced = [];
+    this.steps = undefined;
     this.syncing = false;
     this.incarnation++;
+    this.user = undefined;
     this.health.failing = false;
+    this.images.clear();
   }
 
-  recover(entriesKept: number): { readonly state: RecoveredState; readonly tree: SimulatedTree } {
-    const { acceptedEpoch, currentEpoch, history, floorZxid } = this.contents;
-    const log = history.after(floorZxid);
-    const recent = log.slice(Math.max(0, log.length - entriesKept));
-    const before = history.at(history.count - recent.length - 1);
-    const state = { acceptedEpoch, currentEpoch, lastZxid: history.lastZxid, recent, floorZxid };
-    return { state: { ...state, baseZxid: before?.zxid ?? 0 }, tree: history };
+  /** The database of newest snapshot and log, with as many of the newest entries; to be used by one process. */
+  recover(recentMax: number): LoadedDatabase {
+    return this.load(this.contents, recentMax);
   }
 
-  protected effectOf(command: DiskCommand, contents: DiskContents): DiskContents {
-    switch (command.kind) {
-      case "append":
-        return { ...contents, history: contents.history.apply(command.entries) };
-      case "truncate":
-        return { ...contents, history: contents.history.through(command.zxid) };
-      case "install":
-        return { ...contents, history: command.image as SimulatedTree, floorZxid: command.zxid };
-      case "acceptedEpoch":
-        return { ...contents, acceptedEpoch: command.epoch };
-      case "currentEpoch":
-        return { ...contents, currentEpoch: command.epoch };
-      default:
-        return contents;
-    }
+  /** Takes a whole snapshot, durable at once: the file has been written before, and gets its name. */
+  addSnapshot(snapshot: SimulatedSnapshot): void {
+    const { contents } = this;
+    const snapshots = withSnapshot(contents.snapshots, snapshot).slice(-SNAPSHOTS_KEPT);
+    this.contents = recovered({ ...contents, snapshots, log: contents.log.behind(snapshots[0]!.zxid) });
   }
 
-  private sync(onStored: (sequence: number) => void, onFailed: () => void): void {
-    if (this.syncing || this.pending.length === 0) return;
-    this.syncing = true;
-    const { incarnation } = this;
-    const batch = this.pending.length;
-    this.events.after(this.health.syncMs * (0.3 + 1.4 * randomFraction(this.random)), () => {
-      if (incarnation !== this.incarnation) return;
-      if (this.health.failing) {
-        onFailed();
-        return;
-      }
-      const stored = this.pending.splice(0, batch);
-      for (const command of stored) this.contents = this.effectOf(command, this.contents);
-      this.syncing = false;
-      onStored(stored[stored.length - 1]!.sequence);
-      if (incarnation === this.incarnation) this.sync(onStored, onFailed);
+  append(entries: readonly LogEntry[]): void {
+    for (const entry of entries) this.unsynced.push(entry);
+    this.sync();
+  }
+
+  writeEpoch(name: EpochName, epoch: number, done: () => void): void {
+    this.change([(contents) => this.withEpoch(contents, name, epoch)], 1, done);
+  }
+
+  truncate(zxid: Zxid, reload: boolean, done: (database: Database | undefined) => void): void {
+    this.change(this.stepsToCut(zxid), SYNCS_OF_REPLACEMENT, () => {
+      const { contents } = this;
+      const snapshots = upTo(contents.snapshots, zxid);
+      done(reload ? this.load({ ...contents, snapshots, log: contents.log.through(zxid) }, 0) : undefined);
     });
   }
+
+  install(zxid: Zxid, connection: ConnectionId, done: (database: Database) => void): void {
+    const image = this.images.get(connection)!;
+    const bytes = memorySource(Buffer.concat(image.chunks));
+    const database = databaseOfImage(bytes, () => this.createStore(), zxid);
+    const source = treeSource(database.store, database.sessions, () => zxid);
+    assert(image.history !== undefined, "an image comes whole");
+    const snapshot = { zxid, bytes: encoded(source), history: image.history };
+    this.change(this.stepsToReplace(snapshot), SYNCS_OF_REPLACEMENT, () => done(database));
+  }
+
+  imageBytes(connection: ConnectionId, bytes: Buffer): void {
+    const image = this.images.get(connection);
+    if (image === undefined) this.images.set(connection, { chunks: [bytes], history: undefined });
+    else image.chunks.push(bytes);
+  }
+
+  /** The image that came stands for this history. */
+  imageEnded(connection: ConnectionId, history: SimulatedTree): void {
+    this.images.get(connection)!.history = history;
+  }
+
+  dropImage(connection: ConnectionId): void {
+    this.images.delete(connection);
+  }
+
+  private createStore(): ZnodeStore {
+    return this.arenas.createStore(++this.stores);
+  }
+
+  protected withEpoch(contents: DiskContents, name: EpochName, epoch: number): DiskContents {
+    return { ...contents, [name]: epoch };
+  }
+
+  /** Snapshots that are beyond go first, then entries, the newest first. */
+  protected stepsToCut(zxid: Zxid): readonly Step[] {
+    const somewhere = this.somewhereAfter(zxid);
+    return [
+      (contents) => recovered({ ...contents, snapshots: upTo(contents.snapshots, zxid) }),
+      (contents) => recovered({ ...contents, log: contents.log.through(somewhere) }),
+      (contents) => recovered({ ...contents, log: contents.log.through(zxid) }),
+    ];
+  }
+
+  /** A snapshot is written; then the log goes, the newest entries first, and what is beyond the snapshot. */
+  private stepsToReplace(snapshot: SimulatedSnapshot): readonly Step[] {
+    const somewhere = this.somewhereAfter(0);
+    return [
+      (contents) => recovered({ ...contents, snapshots: withSnapshot(contents.snapshots, snapshot) }),
+      (contents) => recovered({ ...contents, log: contents.log.through(somewhere) }),
+      (contents) => recovered({ ...contents, log: EMPTY }),
+      (contents) => recovered({ ...contents, snapshots: upTo(contents.snapshots, snapshot.zxid) }),
+    ];
+  }
+
+  private somewhereAfter(zxid: Zxid): Zxid {
+    const entries = this.contents.log.after(zxid);
+    return entries[randomBelow(this.random, Math.max(1, entries.length))]?.zxid ?? zxid;
+  }
+
+  private take(steps: readonly Step[]): void {
+    for (const step of steps) this.contents = step(this.contents);
+  }
+
+  private load(contents: DiskContents, recentMax: number): LoadedDatabase {
+    const loader = new DatabaseLoader(() => this.createStore(), recentMax);
+    const newest = contents.snapshots[contents.snapshots.length - 1];
+    const tail = newest === undefined ? undefined : decodeSnapshot(memorySource(newest.bytes), loader);
+    let lastZxid = newest?.zxid ?? 0;
+    for (const { zxid, payload } of contents.log.after(lastZxid)) {
+      if (!isNextZxid(lastZxid, zxid)) throw new Violation(`the log has a gap before 0x${zxid.toString(16)}`);
+      const { header, transaction, digest } = readLogRecord(new ByteReader(payload));
+      loader.apply(header, transaction, digest);
+      lastZxid = zxid;
+    }
+    return loader.finish(lastZxid, tail === undefined ? undefined : { ...tail, zxid: newest!.zxid });
+  }
+
+  private appended(contents: DiskContents, entries: readonly LogEntry[]): DiskContents {
+    if (entries.length === 0) return contents;
+    return { ...contents, log: contents.log.apply(entries), history: contents.history.apply(entries) };
+  }
+
+  private sync(): void {
+    if (this.syncing || this.unsynced.length === 0) return;
+    this.syncing = true;
+    const { incarnation } = this;
+    const batch = this.unsynced.length;
+    this.after(1, () => {
+      const stored = this.unsynced.splice(0, batch);
+      this.contents = this.appended(this.contents, stored);
+      this.syncing = false;
+      this.user!.hear(() => this.user!.synced(stored[stored.length - 1]!.zxid));
+      if (incarnation === this.incarnation) this.sync();
+    });
+  }
+
+  private change(steps: readonly Step[], syncs: number, done: () => void): void {
+    assert(this.steps === undefined, "one change of files at a time");
+    this.steps = steps;
+    this.after(syncs, () => {
+      this.steps = undefined;
+      this.take(steps);
+      this.user!.hear(done);
+    });
+  }
+
+  private after(syncs: number, run: () => void): void {
+    const { incarnation } = this;
+    this.events.after(syncs * this.health.syncMs * (0.3 + 1.4 * randomFraction(this.random)), () => {
+      if (incarnation !== this.incarnation) return;
+      if (this.health.failing) this.user!.failed();
+      else run();
+    });
+  }
+}
+
+export function encoded(source: TreeSource): Buffer {
+  return Buffer.concat(
+    Array.from(encodeSnapshot(contentOf(source), SNAPSHOT_CHUNK_BYTES), (chunk) => Buffer.from(chunk)),
+  );
+}
+
+function withSnapshot(snapshots: readonly SimulatedSnapshot[], added: SimulatedSnapshot): SimulatedSnapshot[] {
+  const others = snapshots.filter(({ zxid }) => zxid !== added.zxid);
+  return [...others, added].sort((left, right) => left.zxid - right.zxid);
+}
+
+function upTo(snapshots: readonly SimulatedSnapshot[], zxid: Zxid): readonly SimulatedSnapshot[] {
+  return snapshots.filter((snapshot) => snapshot.zxid <= zxid);
+}
+
+/** With the history that recovery would find. */
+function recovered(contents: DiskContents): DiskContents {
+  const base = contents.snapshots[contents.snapshots.length - 1]?.history ?? EMPTY;
+  return { ...contents, history: base.apply(contents.log.after(base.lastZxid)) };
 }

@@ -1,77 +1,140 @@
+import { type RandomSource, randomBelow, randomFraction } from "../../base/random.js";
 import { epochOf } from "../../base/zxid.js";
-import type { Command, LogEntry, Transmission, ZabMessage } from "../../core/zab/effects.js";
+import type { CommandRunner, CommandTarget, MemberStorage } from "../../core/command-runner.js";
+import { contentOf, type LoadedDatabase } from "../../core/database.js";
+import { EnsembleMember, type PendingSnapshot } from "../../core/ensemble-member.js";
+import { encodeImage, encodeSnapshot } from "../../core/log/snapshot-format.js";
+import { SnapshotPolicy } from "../../core/log/snapshot-policy.js";
+import type { Broadcast, MemberCore } from "../../core/member-core.js";
+import { ClientConnection } from "../../core/request/client-connection.js";
+import type { ServiceOptions } from "../../core/service.js";
+import { firstSessionId } from "../../core/session/session-id.js";
+import type { Command, CommandBody, Transmission, ZabMessage } from "../../core/zab/effects.js";
 import type { RecoveredState } from "../../core/zab/journal.js";
 import type { ZabOptions } from "../../core/zab/options.js";
 import type { ZabServer } from "../../core/zab/zab-server.js";
 import { QUORUM } from "../../jute/quorum.js";
+import type { Arenas } from "./arenas.js";
 import type { ClientLink, LinkEnd } from "./client-link.js";
 import type { CommittedHistory } from "./committed-history.js";
-import { type Replica, ReplicaConnection, type ReplicaHost } from "./replica.js";
-import type { DiskCommand, SimulatedDisk } from "./simulated-disk.js";
-import type { SimulatedNetwork, Stream } from "./simulated-network.js";
+import { encoded, type SimulatedDisk } from "./simulated-disk.js";
+import type { SimulatedNetwork } from "./simulated-network.js";
+import { SimulatedQuorumPort } from "./simulated-quorum-port.js";
 import { SimulatedTree } from "./simulated-tree.js";
 import { describeCommand, describeTransmission, type Trace } from "./trace.js";
 
-/** One end of a connection between two servers. */
-interface Socket {
-  readonly peer: SimulatedServer;
-  readonly out: Stream;
-  /** The number of the other end, over there. */
-  readonly peerConnection: number;
-}
-
 export interface ServerParts {
   createMachine(options: ZabOptions, recovered: RecoveredState, nowMs: number): ZabServer;
-  createReplica(host: ReplicaHost): Replica;
+  createCore(...args: ConstructorParameters<typeof MemberCore>): MemberCore;
+  createRunner(...args: ConstructorParameters<typeof CommandRunner>): CommandRunner;
 }
 
-/** A process: it carries out the effects of one state machine on simulated disk and network, and can crash or pause. */
+/** Where a server is, and what its disk and its parts are made of. */
+export interface ServerWorld {
+  readonly network: SimulatedNetwork;
+  readonly history: CommittedHistory;
+  readonly trace: Trace;
+  readonly arenas: Arenas;
+  readonly parts: ServerParts;
+}
+
+/** How long a server's turns are, and how often it takes snapshots. */
+export interface ServerHabits {
+  /** The longest turn of its event loop, in milliseconds; with 0 every message has a turn of its own. */
+  readonly turnMsMax: number;
+  readonly snapshotTransactionsMax: number;
+  /** Of the pieces in which images and snapshots are made while the tree changes. */
+  readonly chunkBytes: number;
+}
+
+/** What runs between a start and a crash. */
+interface Process {
+  readonly machine: ZabServer;
+  readonly core: MemberCore;
+  readonly runner: CommandRunner;
+  readonly member: EnsembleMember;
+  readonly snapshots: SnapshotPolicy;
+  takingSnapshot: boolean;
+}
+
+const TICK_MS = 20;
+/** Sessions are looked at this often for expiry. */
+const EXPIRY_CHECKS_PER_TICK = 2;
+/** How much of its log a server loads into memory when it starts. */
+const RECENT_ENTRIES = 20;
+const SESSION_TICKS_MIN = 2;
+const SESSION_TICKS_MAX = 20;
+
+/** A process: a real member of an ensemble on simulated disk and network, which can crash or pause. */
 export class SimulatedServer implements LinkEnd {
   readonly id: number;
   readonly disk: SimulatedDisk;
-  machine: ZabServer | undefined;
-  replica: Replica | undefined;
-  /** What the replica has applied. */
+  /** What the tree was made of. */
   tree = new SimulatedTree();
   serving = false;
+  private process: Process | undefined;
   /** How fast its clock runs. */
   private clockRate = 1;
   private clockOffsetMs = 0;
   private clockReadMs = 0;
   /** Set while the process is stopped: what it would have heard. */
   private backlog: (() => void)[] | undefined;
+  /** Messages were heard that the end of the turn has to follow. */
+  private inTurn = false;
   private incarnation = 0;
-  /** The tree is not what the replica has applied and more. */
-  private reload = true;
-  private readonly sockets = new Map<number, Socket>();
-  private readonly images = new Map<number, SimulatedTree>();
-  private nextConnection = 0;
-  private readonly clients = new Map<ClientLink, ReplicaConnection>();
-  private readonly linkOf = new Map<ReplicaConnection, ClientLink>();
+  private readonly port: SimulatedQuorumPort;
+  private readonly clients = new Map<ClientLink, ClientConnection>();
+  private readonly linkOf = new Map<ClientConnection, ClientLink>();
   private readonly options: ZabOptions;
-  private readonly network: SimulatedNetwork;
-  private readonly history: CommittedHistory;
-  private readonly trace: Trace;
-  private readonly parts: ServerParts;
+  private readonly habits: ServerHabits;
+  private readonly world: ServerWorld;
+  private readonly random: RandomSource;
   peers: readonly SimulatedServer[] = [];
-  /** Called as a command is given to the disk, or to the tree: where the order of writes matters. */
+  /** Called as a command is carried out: where the order of writes matters. */
   onCommand: ((kind: Command["kind"]) => void) | undefined;
 
   constructor(
     options: ZabOptions,
     disk: SimulatedDisk,
-    network: SimulatedNetwork,
-    history: CommittedHistory,
-    trace: Trace,
-    parts: ServerParts,
+    habits: ServerHabits,
+    random: RandomSource,
+    world: ServerWorld,
   ) {
     this.id = options.serverId;
     this.options = options;
     this.disk = disk;
-    this.network = network;
-    this.history = history;
-    this.trace = trace;
-    this.parts = parts;
+    this.habits = habits;
+    this.random = random;
+    this.world = world;
+    const hear = (message: ZabMessage): void => this.step(message);
+    const server = this;
+    this.port = new SimulatedQuorumPort(
+      {
+        id: this.id,
+        get running() {
+          return server.running;
+        },
+        accepted: (connection) => hear({ kind: "accepted", connection }),
+        connected: (connection) => hear({ kind: "connected", connection }),
+        disconnected: (connection) => hear({ kind: "disconnected", connection }),
+        packet: (connection, packet) => hear({ kind: "packet", connection, packet }),
+        imageBytes: (connection, bytes) => this.hear(() => disk.imageBytes(connection, bytes)),
+        imageEnd: (connection, history) =>
+          this.hear(({ member }) => {
+            disk.imageEnded(connection, history);
+            member.hear({ kind: "image", connection });
+          }),
+      },
+      world.network,
+    );
+  }
+
+  get machine(): ZabServer | undefined {
+    return this.process?.machine;
+  }
+
+  get core(): MemberCore | undefined {
+    return this.process?.core;
   }
 
   get votes(): boolean {
@@ -79,7 +142,7 @@ export class SimulatedServer implements LinkEnd {
   }
 
   get running(): boolean {
-    return this.machine !== undefined;
+    return this.process !== undefined;
   }
 
   get paused(): boolean {
@@ -88,7 +151,8 @@ export class SimulatedServer implements LinkEnd {
 
   private get clockMs(): number {
     // Rounding must not make it run backwards where its rate changes.
-    this.clockReadMs = Math.max(this.clockReadMs, this.network.events.nowMs * this.clockRate + this.clockOffsetMs);
+    const nowMs = this.world.network.events.nowMs * this.clockRate + this.clockOffsetMs;
+    this.clockReadMs = Math.max(this.clockReadMs, nowMs);
     return this.clockReadMs;
   }
 
@@ -96,177 +160,284 @@ export class SimulatedServer implements LinkEnd {
   setClockRate(rate: number): void {
     const now = this.clockMs;
     this.clockRate = rate;
-    this.clockOffsetMs = now - this.network.events.nowMs * rate;
+    this.clockOffsetMs = now - this.world.network.events.nowMs * rate;
   }
 
   start(): void {
-    if (this.machine !== undefined) return;
-    const { state, tree } = this.disk.recover(RECENT_ENTRIES);
-    this.tree = tree;
+    if (this.process !== undefined) return;
+    const database = this.disk.recover(RECENT_ENTRIES);
+    this.tree = this.disk.durableHistory;
     this.incarnation++;
-    this.note(
-      `starts: epochs ${state.acceptedEpoch}/${state.currentEpoch}, last zxid 0x${state.lastZxid.toString(16)}`,
-    );
-    this.machine = this.parts.createMachine(this.options, state, this.clockMs);
-    this.replica = this.parts.createReplica(this.replicaHost(this.machine));
-    this.reload = true;
-    this.machine.start();
-    this.settle();
-    this.scheduleTick(this.incarnation);
+    this.process = this.createProcess(database);
+    const { member } = this.process;
+    this.disk.open({
+      hear: (run) => this.hear(run),
+      synced: (zxid) => this.process?.runner.synced(zxid),
+      failed: () => this.crash(),
+    });
+    // A server begins with a snapshot of what it has recovered, and is heard of only then.
+    const { zxid, source } = member.beginSnapshot();
+    this.disk.addSnapshot({ zxid, bytes: encoded(source), history: this.tree });
+    this.hear(() => member.start());
+    this.scheduleTicks(this.incarnation);
     for (const peer of this.peers) {
       if (peer === this || !peer.running) continue;
       this.step({ kind: "peerUp", peer: peer.id });
-      this.network.send(this.id, peer.id, () => peer.step({ kind: "peerUp", peer: this.id }));
+      this.world.network.send(this.id, peer.id, () => peer.step({ kind: "peerUp", peer: this.id }));
     }
   }
 
   crash(): void {
-    if (this.machine === undefined) return;
+    const { process, world } = this;
+    if (process === undefined) return;
     this.note("crashes");
-    this.machine = undefined;
-    this.replica = undefined;
+    this.process = undefined;
+    this.incarnation++;
     this.serving = false;
     this.backlog = undefined;
+    this.inTurn = false;
     for (const link of [...this.clients.keys()]) this.dropClient(link);
     this.disk.crash();
-    for (const connection of [...this.sockets.keys()]) this.hangUp(connection);
+    this.port.crash();
+    world.arenas.release(process.core.store);
     for (const peer of this.peers) {
-      if (peer !== this) this.network.send(this.id, peer.id, () => peer.step({ kind: "peerDown", peer: this.id }));
+      if (peer !== this) world.network.send(this.id, peer.id, () => peer.step({ kind: "peerDown", peer: this.id }));
     }
   }
 
   pause(): void {
-    if (this.machine === undefined || this.backlog !== undefined) return;
+    if (this.process === undefined || this.backlog !== undefined) return;
     this.note("is stopped");
     this.backlog = [];
   }
 
+  /** What has come meanwhile is heard in one turn or in many, before or after the clock is looked at. */
   resume(): void {
     const { backlog } = this;
     if (backlog === undefined) return;
     this.note("goes on");
     this.backlog = undefined;
-    for (const run of backlog) run();
+    const how = this.habits.turnMsMax === 0 ? 0 : randomBelow(this.random, 4);
+    if (how >= 2) this.tick();
+    for (const run of backlog) {
+      run();
+      if (how % 2 === 0) this.endTurn();
+    }
   }
 
   /** Breaks the connections to `peer`, with the loss of what is under way; both hear of it. */
   loseConnections(peer: SimulatedServer): void {
-    for (const [connection, socket] of [...this.sockets]) {
-      if (socket.peer !== peer) continue;
-      this.network.forget(socket.out);
-      const other = peer.sockets.get(socket.peerConnection);
-      if (other !== undefined) this.network.forget(other.out);
-      this.sockets.delete(connection);
-      peer.sockets.delete(socket.peerConnection);
-      this.step({ kind: "disconnected", connection });
-      peer.step({ kind: "disconnected", connection: socket.peerConnection });
-    }
+    this.port.loseConnections(peer.port);
   }
 
-  /** Takes a client's connection; false where this server serves nobody. */
+  /** Takes a client's connection; false where there is nobody to take it. */
   accept(link: ClientLink): boolean {
-    if (this.machine === undefined || !this.serving) return false;
-    const connection = new ReplicaConnection("127.0.0.1", 0, 0);
+    if (this.process === undefined) return false;
+    const connection = new ClientConnection("127.0.0.1", 0, this.clockMs);
     this.clients.set(link, connection);
     this.linkOf.set(connection, link);
-    this.replica!.connected(connection);
+    this.process.core.connected(connection);
     return true;
   }
 
   receive(link: ClientLink, frame: Buffer): void {
-    this.hear(() => {
+    this.hear(({ core }) => {
       const connection = this.clients.get(link);
-      if (connection === undefined) return;
-      this.machine!.advance(this.clockMs);
-      if (!this.machine!.isServing || !this.replica!.received(connection, frame)) this.dropClient(link);
+      if (connection !== undefined && !core.received(connection, frame, 0, frame.length)) this.dropClient(link);
     });
   }
 
   lost(link: ClientLink): void {
-    this.hear(() => {
-      const connection = this.clients.get(link);
-      if (connection === undefined) return;
-      this.clients.delete(link);
-      this.linkOf.delete(connection);
-      this.replica!.disconnected(connection);
-    });
-  }
-
-  private dropClient(link: ClientLink): void {
-    const connection = this.clients.get(link);
-    if (connection === undefined) return;
-    this.clients.delete(link);
-    this.linkOf.delete(connection);
-    this.replica?.disconnected(connection);
-    link.closeByServer();
-  }
-
-  private replicaHost(machine: ZabServer): ReplicaHost {
-    const server = this;
-    return {
-      serverId: this.id,
-      machine,
-      get clockMs() {
-        return server.clockMs;
-      },
-      proposed: (entry) => this.history.proposed(entry, this.network.events.nowMs),
-    };
+    this.hear(() => this.forget(link));
   }
 
   step(message: ZabMessage): void {
-    this.hear(() => {
-      this.machine!.advance(this.clockMs);
-      this.machine!.step(message);
-    });
+    this.hear(({ member }) => member.hear(message));
   }
 
-  /** Lets the process do something and carries out what comes of it; later if it is stopped, never if it is gone. */
-  private hear(run: () => void): void {
-    if (this.machine === undefined) return;
-    const { incarnation } = this;
+  private createProcess(database: LoadedDatabase): Process {
+    const { options, random, world, disk } = this;
+    const { parts } = world;
+    const { store, sessions, lastZxid, recent, baseZxid, snapshotZxid: floorZxid } = database;
+    const { acceptedEpoch, currentEpoch } = disk.epochs;
+    this.note(`starts: epochs ${acceptedEpoch}/${currentEpoch}, last zxid 0x${lastZxid.toString(16)}`);
+    const now = this.clockMs;
+    const recovered = { acceptedEpoch, currentEpoch, lastZxid, recent, baseZxid, floorZxid };
+    const machine = parts.createMachine(options, recovered, now);
+    const service: ServiceOptions = {
+      tickTimeMs: options.tickTimeMs,
+      minSessionTimeoutMs: options.tickTimeMs * SESSION_TICKS_MIN,
+      maxSessionTimeoutMs: options.tickTimeMs * SESSION_TICKS_MAX,
+      maxBufferBytes: 2 ** 20,
+      extendedTypesEnabled: false,
+      skipAcl: false,
+      firstSessionId: firstSessionId(this.id, now),
+      lastZxid,
+      authenticate: () => undefined,
+    };
+    const core = parts.createCore(store, sessions, service, this.watched(machine), now, Math.floor(now));
+    const runner = parts.createRunner(this.observedStorage(), this.observedTarget(core), lastZxid, (sequence) =>
+      this.step({ kind: "stored", sequence }),
+    );
+    const member = new EnsembleMember(machine, core, runner, (transmission) => this.transmit(transmission));
+    const snapshots = new SnapshotPolicy(this.habits.snapshotTransactionsMax, random);
+    return { machine, core, runner, member, snapshots, takingSnapshot: false };
+  }
+
+  /** What is proposed is written down on its way. */
+  private watched(machine: ZabServer): Broadcast {
+    const { history, network } = this.world;
+    return {
+      get isServing() {
+        return machine.isServing;
+      },
+      get nextZxid() {
+        return machine.nextZxid;
+      },
+      propose: (entry) => {
+        history.proposed(this.id, entry, network.events.nowMs);
+        machine.propose(entry);
+      },
+      forward: (request) => machine.forward(request),
+      sync: (request) => machine.sync(request),
+      touch: (sessionId, timeoutMs) => machine.touch(sessionId, timeoutMs),
+      revalidate: (sessionId, timeoutMs) => machine.revalidate(sessionId, timeoutMs),
+      answerRevalidation: (connection, sessionId, valid) => machine.answerRevalidation(connection, sessionId, valid),
+    };
+  }
+
+  private observedStorage(): MemberStorage {
+    const { disk } = this;
+    return {
+      append: (entries) => {
+        this.begins({ kind: "append", entries });
+        disk.append(entries);
+      },
+      writeEpoch: (kind, epoch, done) => {
+        this.begins({ kind, epoch });
+        disk.writeEpoch(kind, epoch, done);
+      },
+      truncate: (zxid, reload, done) => {
+        this.begins({ kind: "truncate", zxid });
+        disk.truncate(zxid, reload, done);
+      },
+      install: (zxid, connection, done) => {
+        this.begins({ kind: "install", zxid, connection });
+        disk.install(zxid, connection, done);
+      },
+      dropImage: (connection) => disk.dropImage(connection),
+    };
+  }
+
+  /** What clients may see is checked before they see it. */
+  private observedTarget(core: MemberCore): CommandTarget {
+    const { history, arenas } = this.world;
+    return {
+      get appliedZxid() {
+        return core.appliedZxid;
+      },
+      apply: (entries) => {
+        this.begins({ kind: "apply", entries });
+        this.tree = this.tree.apply(entries);
+        if (this.serving) history.shown(this.id, this.tree, entries.length);
+        core.apply(entries);
+      },
+      load: (database) => {
+        const { store } = core;
+        this.tree = this.disk.durableHistory.through(database.lastZxid);
+        core.load(database);
+        if (this.process?.takingSnapshot === false) arenas.release(store);
+      },
+      open: (role, leader, epoch) => {
+        this.begins({ kind: "open", role, leader, epoch });
+        this.serving = true;
+        if (role === "leading") history.leads(this.id, epoch);
+        history.opened(this.id, this.tree);
+        core.open(role);
+      },
+      shut: () => {
+        this.begins({ kind: "shut" });
+        this.serving = false;
+        history.gaveUp(this.id, this.process!.machine.lastReason);
+        core.shut();
+      },
+    };
+  }
+
+  private begins(command: CommandBody): void {
+    if (this.world.trace.enabled) this.note(describeCommand(command));
+    this.onCommand?.(command.kind);
+  }
+
+  /** Lets the process hear something, which may begin a turn; later if it is stopped, never if it is gone. */
+  private hear(run: (process: Process) => void): void {
+    const { process, incarnation } = this;
+    if (process === undefined) return;
     if (this.backlog !== undefined) {
       this.backlog.push(() => {
         if (incarnation === this.incarnation) this.hear(run);
       });
       return;
     }
-    run();
-    this.settle();
+    const begins = !this.inTurn;
+    if (begins) {
+      this.inTurn = true;
+      process.member.advance(this.clockMs, Math.floor(this.clockMs));
+    }
+    run(process);
+    if (begins) this.scheduleEndOfTurn(incarnation);
   }
 
-  private scheduleTick(incarnation: number): void {
-    this.network.events.after(TICK_MS / this.clockRate, () => {
-      if (incarnation !== this.incarnation || this.machine === undefined) return;
-      // A stopped process misses its ticks, it does not catch up on them.
-      if (this.backlog === undefined) {
-        this.hear(() => {
-          this.machine!.advance(this.clockMs);
-          this.machine!.tick();
-          if (this.machine!.isServing && this.serving) this.replica!.tick();
-        });
-      }
-      this.scheduleTick(incarnation);
+  private scheduleEndOfTurn(incarnation: number): void {
+    const { turnMsMax } = this.habits;
+    if (turnMsMax === 0) {
+      if (incarnation === this.incarnation) this.endTurn();
+      return;
+    }
+    const end = (): void => {
+      if (incarnation !== this.incarnation) return;
+      if (this.backlog === undefined) this.endTurn();
+      else this.backlog.push(end);
+    };
+    this.world.network.events.after(turnMsMax * randomFraction(this.random), end);
+  }
+
+  /** Carries out what the machine wants, then answers the clients. */
+  private endTurn(): void {
+    const { process } = this;
+    if (process === undefined || !this.inTurn) return;
+    const { core, member } = process;
+    member.settle();
+    this.answerClients(core);
+    if (core.role !== undefined && !process.takingSnapshot && process.snapshots.isDue(core.transactionCount)) {
+      this.takeSnapshot(process, member.beginSnapshot());
+    }
+    this.inTurn = false;
+  }
+
+  private scheduleTicks(incarnation: number): void {
+    const { events } = this.world.network;
+    const every = (intervalMs: number, tick: () => void): void => {
+      events.after(intervalMs / this.clockRate, () => {
+        if (incarnation !== this.incarnation) return;
+        // A stopped process misses its ticks, it does not catch up on them.
+        if (this.backlog === undefined) tick();
+        every(intervalMs, tick);
+      });
+    };
+    every(TICK_MS, () => this.hear(({ member }) => member.tick()));
+    every(this.options.tickTimeMs / EXPIRY_CHECKS_PER_TICK, () => this.hear(({ core }) => core.tick()));
+  }
+
+  private tick(): void {
+    this.hear(({ core, member }) => {
+      member.tick();
+      core.tick();
     });
   }
 
-  /** Carries out what the machine wants until it wants nothing more, then answers the clients. */
-  private settle(): void {
-    for (;;) {
-      const { machine, replica } = this;
-      if (machine === undefined || replica === undefined) return;
-      const effects = machine.takeEffects();
-      this.carryOut(effects.commands);
-      for (const transmission of effects.transmissions) this.transmit(transmission);
-      replica.syncsDone(effects.syncsDone);
-      for (const event of effects.sessionEvents) replica.sessionEvent(event);
-      for (const request of effects.requests) replica.decide(request, request.connection);
-      this.answerClients(replica);
-      if (effects.requests.length === 0 && effects.sessionEvents.length === 0 && effects.commands.length === 0) return;
-    }
-  }
-
-  private answerClients(replica: Replica): void {
-    for (const connection of replica.takeDirty()) {
+  private answerClients(core: MemberCore): void {
+    for (const connection of core.takeDirty()) {
       const link = this.linkOf.get(connection);
       if (link === undefined) continue;
       if (connection.output.offset > 0) {
@@ -277,161 +448,85 @@ export class SimulatedServer implements LinkEnd {
     }
   }
 
-  private carryOut(commands: readonly Command[]): void {
-    if (commands.length === 0) return;
-    const resolved: DiskCommand[] = [];
-    for (const command of commands) {
-      if (this.trace.enabled) this.note(describeCommand(command));
-      this.onCommand?.(command.kind);
-      resolved.push(command.kind === "install" ? { ...command, image: this.images.get(command.connection)! } : command);
-      this.changeTree(command);
-    }
-    const { incarnation } = this;
-    this.disk.submit(
-      resolved,
-      (sequence) => {
-        if (incarnation === this.incarnation) this.step({ kind: "stored", sequence });
-      },
-      () => this.crash(),
-    );
+  private dropClient(link: ClientLink): void {
+    this.forget(link);
+    link.closeByServer();
   }
 
-  private changeTree(command: Command): void {
-    switch (command.kind) {
-      case "apply":
-        this.apply(command.entries);
-        return;
-      case "truncate":
-        this.replace(this.tree.through(command.zxid));
-        return;
-      case "install":
-        this.replace(this.images.get(command.connection)!);
-        this.images.delete(command.connection);
-        return;
-      case "open":
-        this.serving = true;
-        if (command.role === "leading") this.history.leads(this.id, command.epoch);
-        this.history.shown(this.id, this.tree, this.tree.count);
-        this.replica!.open(command.role, this.tree, this.reload);
-        this.reload = false;
-        return;
-      case "shut":
-        this.serving = false;
-        this.history.gaveUp(this.id, this.machine!.lastReason);
-        this.replica!.shut();
-        for (const link of [...this.clients.keys()]) this.dropClient(link);
-        return;
-      default:
-        return;
-    }
+  private forget(link: ClientLink): void {
+    const connection = this.clients.get(link);
+    if (connection === undefined) return;
+    this.clients.delete(link);
+    this.linkOf.delete(connection);
+    this.process?.core.disconnected(connection);
   }
 
-  /** What clients may see is checked before they see it. */
-  private apply(entries: readonly LogEntry[]): void {
-    this.tree = this.tree.apply(entries);
-    if (this.serving) this.history.shown(this.id, this.tree, entries.length);
-    if (this.serving) for (const entry of entries) this.replica!.apply(entry);
-  }
-
-  private replace(tree: SimulatedTree): void {
-    if (tree === this.tree) return;
-    this.tree = tree;
-    this.reload = true;
+  /** Piece by piece, while the tree changes. */
+  private takeSnapshot(process: Process, { zxid, source, confirm }: PendingSnapshot): void {
+    const { disk, tree, incarnation } = this;
+    const { events } = this.world.network;
+    const chunks = encodeSnapshot(contentOf(source), this.habits.chunkBytes);
+    const written: Buffer[] = [];
+    const { store } = process.core;
+    process.takingSnapshot = true;
+    const goOn = (): void => {
+      const next = chunks.next();
+      if (next.done !== true) {
+        written.push(Buffer.from(next.value));
+        later();
+        return;
+      }
+      confirm((refusal) => {
+        process.takingSnapshot = false;
+        if (process.core.store !== store) this.world.arenas.release(store);
+        if (refusal === undefined) disk.addSnapshot({ zxid, bytes: Buffer.concat(written), history: tree });
+        else this.note(`drops a snapshot of 0x${zxid.toString(16)}: ${refusal}`);
+      });
+    };
+    const later = (): void =>
+      events.after(disk.health.syncMs * randomFraction(this.random), () => {
+        if (incarnation === this.incarnation) this.hear(goOn);
+      });
+    later();
   }
 
   private transmit(transmission: Transmission): void {
-    if (this.trace.enabled) {
-      this.note(describeTransmission(transmission, (connection) => this.sockets.get(connection)?.peer.id));
+    if (this.world.trace.enabled) {
+      this.note(describeTransmission(transmission, (connection) => this.port.peerOf(connection)));
     }
+    const { history, network } = this.world;
+    const { journal } = this.process!.machine;
     switch (transmission.kind) {
       case "notification": {
         const peer = this.peerOf(transmission.to);
         const { notification } = transmission;
         const { state, leader, zxid, peerEpoch: epoch } = notification;
         if (state === "looking" && this.options.verifier.isVoter(this.id) && leader >= 0) {
-          const { currentEpoch, lastZxid } = this.machine!.journal;
-          this.history.votes(this.id, { epoch: currentEpoch, zxid: lastZxid }, { epoch, zxid });
+          const { currentEpoch, lastZxid } = journal;
+          history.votes(this.id, { epoch: currentEpoch, zxid: lastZxid }, { epoch, zxid });
         }
-        this.network.send(this.id, peer.id, () => peer.step({ kind: "notification", from: this.id, notification }));
+        network.send(this.id, peer.id, () => peer.step({ kind: "notification", from: this.id, notification }));
         return;
       }
       case "connect":
-        this.connect(transmission.connection, this.peerOf(transmission.to));
+        this.port.connect(transmission.connection, this.peerOf(transmission.to).port);
         return;
       case "close":
-        this.hangUp(transmission.connection);
+        this.port.drop(transmission.connection);
         return;
       case "packet": {
         const { packet } = transmission;
-        if (packet.type === QUORUM.ackEpoch) this.history.accepts(this.id, this.machine!.journal.acceptedEpoch);
-        if (packet.type === QUORUM.followerInfo) this.history.reports(this.id, epochOf(packet.zxid));
-        this.deliver(transmission.connection, (peer, connection) => peer.step({ kind: "packet", connection, packet }));
+        if (packet.type === QUORUM.ackEpoch) history.accepts(this.id, journal.acceptedEpoch);
+        if (packet.type === QUORUM.followerInfo) history.reports(this.id, epochOf(packet.zxid));
+        this.port.send(transmission.connection, packet);
         return;
       }
       case "image": {
-        const { tree } = this;
-        this.deliver(transmission.connection, (peer, connection) => peer.receiveImage(connection, tree));
+        const chunks = encodeImage(contentOf(this.process!.member.source), this.habits.chunkBytes);
+        this.port.sendImage(transmission.connection, chunks, this.tree);
         return;
       }
     }
-  }
-
-  private receiveImage(connection: number, image: SimulatedTree): void {
-    this.hear(() => {
-      this.images.set(connection, image);
-      this.machine!.advance(this.clockMs);
-      this.machine!.step({ kind: "image", connection });
-    });
-  }
-
-  private connect(connection: number, peer: SimulatedServer): void {
-    const { incarnation } = this;
-    const refused = (): void => {
-      if (incarnation === this.incarnation) this.step({ kind: "disconnected", connection });
-    };
-    const blocked = this.network.isBlocked(this.id, peer.id) || this.network.isBlocked(peer.id, this.id);
-    this.network.events.after(blocked ? CONNECT_TIMEOUT_MS : this.network.delayMs(this.id, peer.id), () => {
-      if (incarnation !== this.incarnation) return;
-      if (blocked || peer.machine === undefined) {
-        refused();
-        return;
-      }
-      const peerConnection = peer.nextConnection++;
-      this.sockets.set(connection, { peer, out: this.network.open(this.id, peer.id), peerConnection });
-      peer.sockets.set(peerConnection, {
-        peer: this,
-        out: this.network.open(peer.id, this.id),
-        peerConnection: connection,
-      });
-      peer.step({ kind: "accepted", connection: peerConnection });
-      this.step({ kind: "connected", connection });
-    });
-  }
-
-  private deliver(connection: number, run: (peer: SimulatedServer, connection: number) => void): void {
-    const socket = this.sockets.get(connection);
-    if (socket === undefined) return;
-    const { peer, peerConnection } = socket;
-    socket.out.send(() => {
-      if (peer.sockets.get(peerConnection)?.peer === this) run(peer, peerConnection);
-    });
-  }
-
-  /** Closes this end; the other one hears of it after what was sent before. */
-  private hangUp(connection: number): void {
-    const socket = this.sockets.get(connection);
-    if (socket === undefined) return;
-    const { peer, peerConnection, out } = socket;
-    this.sockets.delete(connection);
-    this.images.delete(connection);
-    out.send(() => {
-      this.network.forget(out);
-      const other = peer.sockets.get(peerConnection);
-      if (other === undefined) return;
-      this.network.forget(other.out);
-      peer.sockets.delete(peerConnection);
-      peer.step({ kind: "disconnected", connection: peerConnection });
-    });
   }
 
   private peerOf(id: number): SimulatedServer {
@@ -439,11 +534,6 @@ export class SimulatedServer implements LinkEnd {
   }
 
   private note(what: string): void {
-    this.trace.add(this.network.events.nowMs, `server ${this.id}`, what);
+    this.world.trace.add(this.world.network.events.nowMs, `server ${this.id}`, what);
   }
 }
-
-const TICK_MS = 20;
-const CONNECT_TIMEOUT_MS = 200;
-/** How much of its log a server loads into memory when it starts. */
-const RECENT_ENTRIES = 20;

@@ -44,6 +44,12 @@ export class SimulatedTree {
     return this.shared.slice(this.placeAfter(zxid), this.count);
   }
 
+  /** Without what is not after `zxid`. */
+  behind(zxid: Zxid): SimulatedTree {
+    const place = this.placeAfter(zxid);
+    return place === 0 ? this : new SimulatedTree(this.shared.slice(place, this.count));
+  }
+
   has({ zxid, payload }: LogEntry): boolean {
     const found = this.shared[this.placeAfter(zxid) - 1];
     return found?.zxid === zxid && found.payload.equals(payload);

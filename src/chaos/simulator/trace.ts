@@ -1,4 +1,4 @@
-import type { Command, Transmission } from "../../core/zab/effects.js";
+import type { CommandBody, Transmission } from "../../core/zab/effects.js";
 import { quorumTypeName } from "../../jute/quorum.js";
 
 /** What happened, in lines for people; costs nothing where nobody asked for it. */
@@ -28,7 +28,7 @@ export class Trace {
 
 const hex = (zxid: number): string => (zxid < 0 ? String(zxid) : `0x${zxid.toString(16)}`);
 
-export function describeCommand(command: Command): string {
+export function describeCommand(command: CommandBody): string {
   switch (command.kind) {
     case "append":
     case "apply":

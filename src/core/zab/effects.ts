@@ -41,6 +41,8 @@ export type Command = { readonly sequence: number } & (
   | { readonly kind: "shut" }
 );
 
+export type CommandBody = Command extends infer C ? (C extends Command ? Omit<C, "sequence"> : never) : never;
+
 /** What to do on the network, in order for each connection. May go out at once: it waits for no command. */
 export type Transmission =
   | { readonly kind: "notification"; readonly to: ServerId; readonly notification: Notification }

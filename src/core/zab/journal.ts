@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.js";
 import { RingBuffer } from "../../base/ring.js";
 import type { Zxid } from "../../base/zxid.js";
-import type { Command, ConnectionId, LogEntry, Role } from "./effects.js";
+import type { Command, CommandBody, ConnectionId, LogEntry, Role } from "./effects.js";
 import { ProposalWindow } from "./proposal-window.js";
 import type { ServerId } from "./quorum-verifier.js";
 
@@ -18,8 +18,6 @@ export interface RecoveredState {
   /** How far back the log can be cut: to a zxid that a snapshot is not beyond and the log has not lost anything since. */
   readonly floorZxid: Zxid;
 }
-
-type CommandBody = Command extends infer C ? (C extends Command ? Omit<C, "sequence"> : never) : never;
 
 interface Awaited {
   readonly sequence: number;

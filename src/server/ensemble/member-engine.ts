@@ -1,4 +1,7 @@
 import { assert } from "../../base/assert.js";
+import { CommandRunner } from "../../core/command-runner.js";
+import type { LoadedDatabase } from "../../core/database.js";
+import { EnsembleMember } from "../../core/ensemble-member.js";
 import { MemberCore } from "../../core/member-core.js";
 import type { ServiceOptions } from "../../core/service.js";
 import type { Role, Transmission, ZabMessage } from "../../core/zab/effects.js";
@@ -8,17 +11,16 @@ import { ZabServer } from "../../core/zab/zab-server.js";
 import type { TreeThread } from "../../workers/tree-thread.js";
 import { formatServers, type ServerSpecification } from "../configuration/server-line.js";
 import type { ServerConfiguration } from "../configuration/zoo-cfg.js";
-import type { LoadedDatabase } from "../database.js";
 import type { Engine, EngineHost } from "../engine.js";
 import type { Logger } from "../log.js";
 import type { EnsembleView, ServerMode } from "../server-view.js";
 import type { Snapshots } from "../snapshots.js";
 import { readEpochs } from "../storage/epoch-files.js";
 import type { StorageFolders } from "../storage/folders.js";
-import { encodeBeside, treeSource } from "../tree-source.js";
+import { encodeBeside } from "../tree-source.js";
 import { EndOfTurn } from "../turns.js";
 import { ElectionPort } from "./election-port.js";
-import { JournalHost } from "./journal-host.js";
+import { FileStorage } from "./member-storage.js";
 import { QuorumPort } from "./quorum-port.js";
 
 /** Committed entries that are read back into memory at the start, for members that were away shortly. */
@@ -36,8 +38,9 @@ const MODES: Readonly<Record<Role, ServerMode>> = {
 /** A member of an ensemble: connects its state machines with disk and network. */
 export class MemberEngine implements Engine {
   readonly core: MemberCore;
-  private readonly machine: ZabServer;
-  private readonly journal: JournalHost;
+  private readonly member: EnsembleMember;
+  private readonly runner: CommandRunner;
+  private readonly storage: FileStorage;
   private readonly election: ElectionPort;
   private readonly quorum: QuorumPort;
   private readonly peers: ReadonlyMap<number, ServerSpecification>;
@@ -48,8 +51,6 @@ export class MemberEngine implements Engine {
   private readonly log: Logger;
   private ticker: NodeJS.Timeout | undefined;
   private state = "";
-  /** The machine has heard something since its effects were last taken. */
-  private stirred = false;
 
   constructor(
     configuration: ServerConfiguration,
@@ -71,7 +72,7 @@ export class MemberEngine implements Engine {
     this.peers = new Map(servers.map((server) => [server.id, server]));
     const { lastZxid, recent, baseZxid, snapshotZxid } = database;
     const now = performance.now();
-    this.machine = new ZabServer(
+    const machine = new ZabServer(
       {
         ...ZAB_DEFAULTS,
         serverId,
@@ -92,19 +93,18 @@ export class MemberEngine implements Engine {
       },
       now,
     );
-    this.core = new MemberCore(database.store, database.sessions, options, this.machine, now, Date.now());
-    const { core } = this;
-    this.journal = new JournalHost(folders, configuration, log, lastZxid, {
-      stored: (sequence) => this.hear({ kind: "stored", sequence }),
-      apply: (entries) => core.apply(entries),
-      load: ({ store, sessions, lastZxid: loaded }) => core.load(store, sessions, loaded),
-      get appliedZxid() {
-        return core.appliedZxid;
+    this.core = new MemberCore(database.store, database.sessions, options, machine, now, Date.now());
+    this.storage = new FileStorage(folders, configuration, log, {
+      synced: (zxid) => this.runner.synced(zxid),
+      fatal: (error) => {
+        this.runner.end();
+        host.fatal(error);
       },
-      open: (role) => core.open(role),
-      shut: () => core.shut(),
-      fatal: host.fatal,
     });
+    this.runner = new CommandRunner(this.storage, this.core, lastZxid, (sequence) =>
+      this.hear({ kind: "stored", sequence }),
+    );
+    this.member = new EnsembleMember(machine, this.core, this.runner, (transmission) => this.transmit(transmission));
     this.election = new ElectionPort(
       own,
       servers,
@@ -121,20 +121,14 @@ export class MemberEngine implements Engine {
       {
         accepted: (connection) => this.hear({ kind: "accepted", connection }),
         connected: (connection) => this.hear({ kind: "connected", connection }),
-        disconnected: (connection) => {
-          this.journal.disconnected(connection);
-          this.hear({ kind: "disconnected", connection });
-        },
+        disconnected: (connection) => this.hear({ kind: "disconnected", connection }),
         packet: (connection, packet) => this.hear({ kind: "packet", connection, packet }),
         imageBytes: (connection, bytes) => {
-          this.journal.imageBytes(connection, bytes);
+          this.storage.imageBytes(connection, bytes);
           this.hear({ kind: "imageProgress", connection });
         },
         imageTaken: (connection) => this.hear({ kind: "imageProgress", connection }),
-        imageEnd: (connection) => {
-          this.journal.imageEnd(connection);
-          this.hear({ kind: "image", connection });
-        },
+        imageEnd: (connection) => this.hear({ kind: "image", connection }),
       },
       log,
     );
@@ -145,19 +139,16 @@ export class MemberEngine implements Engine {
   }
 
   get ensemble(): EnsembleView {
-    const { machine } = this;
+    const { machine } = this.member;
     return { state: machine.stateName, voters: machine.options.verifier.voters.length, leader: machine.leaderStatus };
   }
 
   enterTurn(): void {
-    if (!this.endOfTurn.schedule()) return;
-    const now = performance.now();
-    this.machine.advance(now);
-    this.core.advance(now, Date.now());
+    if (this.endOfTurn.schedule()) this.member.advance(performance.now(), Date.now());
   }
 
   syncStatistics(): { readonly syncs: number; readonly writtenBytes: number; readonly syncMicrosTotal: number } {
-    const { syncs, bytes, syncMicros } = this.journal.statistics;
+    const { syncs, bytes, syncMicros } = this.storage.statistics;
     return { syncs, writtenBytes: bytes, syncMicrosTotal: syncMicros };
   }
 
@@ -171,64 +162,40 @@ export class MemberEngine implements Engine {
       throw error;
     }
     this.enterTurn();
-    this.machine.start();
-    this.stirred = true;
+    this.member.start();
     this.ticker = setInterval(() => {
       this.enterTurn();
-      this.machine.tick();
-      this.core.refuseWaiting();
-      this.stirred = true;
+      this.member.tick();
     }, TICK_MS);
   }
 
   async close(): Promise<void> {
     clearInterval(this.ticker);
     await Promise.all([this.election.close(), this.quorum.close()]);
-    await this.journal.close();
+    this.runner.end();
+    await this.storage.close();
   }
 
   private hear(message: ZabMessage): void {
     if (message.kind === "peerUp" || message.kind === "peerDown") this.log.debug(message, "election port");
     this.enterTurn();
-    this.machine.step(message);
-    this.stirred = true;
+    this.member.hear(message);
   }
 
-  /** Carries out what the machine wants until it wants nothing more; then everything that is to be sent leaves. */
   private settle(): void {
-    const { core, journal, machine } = this;
-    for (;;) {
-      this.stirred = false;
-      const { commands, transmissions, requests, sessionEvents, syncsDone } = machine.takeEffects();
-      journal.submit(commands);
-      for (const transmission of transmissions) this.transmit(transmission);
-      core.syncsDone(syncsDone);
-      for (const event of sessionEvents) core.sessionEvent(event);
-      for (const request of requests) core.decide(request);
-      if (!this.stirred && commands.length + requests.length + sessionEvents.length === 0) break;
-    }
+    const { core } = this;
+    this.member.settle();
     this.quorum.flush();
     this.host.flushClients();
     this.noteState();
     if (core.role !== undefined && this.snapshots.due(core.transactionCount)) {
-      journal.roll();
+      if (this.runner.isAppending) this.storage.roll();
       void this.takeSnapshot();
     }
   }
 
   private takeSnapshot(): Promise<void> {
-    const { core } = this;
-    const { store, sessionTable } = core;
-    return this.snapshots.take(
-      store,
-      sessionTable,
-      () => core.appliedZxid,
-      async (zxid) => {
-        await this.journal.whenDurable(zxid);
-        // Parts of it may show what the log of this server does not hold any more.
-        if (core.store !== store) throw new Error("the database was replaced meanwhile");
-      },
-    );
+    return this.snapshots.take(this.member.beginSnapshot());
   }
 
   private transmit(transmission: Transmission): void {
@@ -241,23 +208,22 @@ export class MemberEngine implements Engine {
         return;
       case "close":
         this.log.info({ reason: transmission.reason }, "connection to a member ended");
-        this.journal.disconnected(transmission.connection);
         this.quorum.drop(transmission.connection);
         return;
       case "packet":
         this.quorum.send(transmission.connection, transmission.packet);
         return;
       case "image": {
-        const { store, sessionTable } = this.core;
-        const source = treeSource(store, sessionTable, () => this.core.appliedZxid);
-        this.quorum.sendImage(transmission.connection, encodeBeside(this.trees, source, "image", IMAGE_CHUNK_BYTES));
+        const chunks = encodeBeside(this.trees, this.member.source, "image", IMAGE_CHUNK_BYTES);
+        this.quorum.sendImage(transmission.connection, chunks);
         return;
       }
     }
   }
 
   private noteState(): void {
-    const { machine, core } = this;
+    const { core } = this;
+    const { machine } = this.member;
     const serving = core.role !== undefined;
     const state = `${machine.stateName}${serving ? ", serving" : ""}`;
     if (state === this.state) return;

@@ -2,7 +2,7 @@ import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { MalformedBytesError } from "../../base/bytes.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
-import { counterOf, epochOf, formatZxid, type Zxid } from "../../base/zxid.js";
+import { formatZxid, isNextZxid, type Zxid } from "../../base/zxid.js";
 import { LOG_HEADER_BYTES, type LogEnd, readLog } from "../../core/log/log-format.js";
 import type { SnapshotSink, SnapshotTail } from "../../core/log/snapshot-format.js";
 import type { Transaction, TxnDigest, TxnHeader } from "../../core/log/transactions.js";
@@ -103,7 +103,7 @@ class Replay {
       readLog(source, ({ header, transaction, digest }, offset) => {
         // In the snapshot already, or logged a second time when a follower was synchronized.
         if (header.zxid <= this.lastZxid) return;
-        if (!isNext(this.lastZxid, header.zxid)) {
+        if (!isNextZxid(this.lastZxid, header.zxid)) {
           const details = { last: formatZxid(this.lastZxid), next: formatZxid(header.zxid), offset };
           throw new UserError(USER_ERRORS.logGap, details, log.path);
         }
@@ -113,14 +113,6 @@ class Replay {
       }),
     );
   }
-}
-
-/**
- * Every zxid a leader gives out is logged, that of a failed request as an error, so within an epoch none is left out and
- * each epoch begins at 1. This finds a lost log file, and a snapshot too old for the logs that are still there.
- */
-function isNext(last: Zxid, next: Zxid): boolean {
-  return next === last + 1 || (epochOf(next) > epochOf(last) && counterOf(next) === 1);
 }
 
 function settleEnd(log: NumberedFile, end: LogEnd, isLast: boolean, options: RecoveryOptions): void {

@@ -45,10 +45,13 @@ function endOf(path: string, zxid: Zxid): number | undefined {
   return end;
 }
 
-/** Every log, and the snapshots that are not of `zxid`'s history any more because they are beyond it. */
+/**
+ * Every log, and the snapshots that are not of `zxid`'s history any more because they are beyond it. The logs go first:
+ * without those snapshots a log that begins behind one of them would have a gap before it.
+ */
 export function dropHistoryBut(folders: StorageFolders, zxid: Zxid): void {
-  for (const { path, zxid: at } of listSnapshots(folders.snapshots).reverse()) if (at > zxid) unlinkSync(path);
-  syncFolder(folders.snapshots);
   for (const { path } of listLogs(folders.logs).reverse()) unlinkSync(path);
   syncFolder(folders.logs);
+  for (const { path, zxid: at } of listSnapshots(folders.snapshots).reverse()) if (at > zxid) unlinkSync(path);
+  syncFolder(folders.snapshots);
 }

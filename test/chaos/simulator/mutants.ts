@@ -1,43 +1,43 @@
-import { Replica, type ReplicaConnection } from "../../../src/chaos/simulator/replica.js";
 import { REAL_PARTS, type SimulationParts } from "../../../src/chaos/simulator/simulate.js";
-import type { DiskCommand, DiskContents } from "../../../src/chaos/simulator/simulated-disk.js";
+import type { DiskContents, Step } from "../../../src/chaos/simulator/simulated-disk.js";
 import { SimulatedDisk } from "../../../src/chaos/simulator/simulated-disk.js";
-import type { LogEntry } from "../../../src/core/zab/effects.js";
+import { CommandRunner, type EpochName } from "../../../src/core/command-runner.js";
+import { MemberCore } from "../../../src/core/member-core.js";
+import type { ChangeListener } from "../../../src/core/request/apply.js";
+import type { ClientConnection } from "../../../src/core/request/client-connection.js";
+import type { Command, LogEntry } from "../../../src/core/zab/effects.js";
 import { FastLeaderElection, type Vote } from "../../../src/core/zab/fast-leader-election.js";
 import { Leader } from "../../../src/core/zab/leader.js";
 import type { QuorumVerifier } from "../../../src/core/zab/quorum-verifier.js";
 import { ZabServer } from "../../../src/core/zab/zab-server.js";
 import type { Notification } from "../../../src/jute/election.js";
+import { OP } from "../../../src/jute/opcodes.js";
 
 // Servers with one mistake each, made by overriding a part of the real one.
 
 class AcknowledgingBeforeSync extends SimulatedDisk {
-  override submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
-    super.submit(commands, () => undefined, onFailed);
-    this.events.after(0, () => onStored(commands[commands.length - 1]!.sequence));
+  override append(entries: readonly LogEntry[]): void {
+    const { user } = this;
+    super.append(entries);
+    this.events.after(0, () => user?.hear(() => user.synced(entries[entries.length - 1]!.zxid)));
   }
 }
 
 class ForgettingAcceptedEpoch extends SimulatedDisk {
-  protected override effectOf(command: DiskCommand, contents: DiskContents): DiskContents {
-    if (command.kind === "acceptedEpoch") return contents;
-    const after = super.effectOf(command, contents);
-    return { ...after, acceptedEpoch: after.currentEpoch };
+  protected override withEpoch(contents: DiskContents, name: EpochName, epoch: number): DiskContents {
+    return name === "acceptedEpoch" ? contents : { ...contents, acceptedEpoch: epoch, currentEpoch: epoch };
   }
 }
 
-class EnteringEpochBeforeHistory extends SimulatedDisk {
-  override submit(commands: readonly DiskCommand[], onStored: (sequence: number) => void, onFailed: () => void): void {
-    for (const command of commands) {
-      if (command.kind === "currentEpoch") this.contents = super.effectOf(command, this.contents);
-    }
-    super.submit(commands, onStored, onFailed);
+class EnteringEpochBeforeHistory extends CommandRunner {
+  protected override waitsForAppends(command: Command): boolean {
+    return command.kind !== "currentEpoch" && super.waitsForAppends(command);
   }
 }
 
 class SkippingTrunc extends SimulatedDisk {
-  protected override effectOf(command: DiskCommand, contents: DiskContents): DiskContents {
-    return command.kind === "truncate" ? contents : super.effectOf(command, contents);
+  protected override stepsToCut(): readonly Step[] {
+    return [];
   }
 }
 
@@ -108,55 +108,73 @@ class SyncingWithoutRound extends Leader {
   }
 }
 
-class ReadingBeforeOwnWrite extends Replica {
+class ReadingBeforeOwnWrite extends MemberCore {
   protected override hasToWait(): boolean {
     return false;
   }
 }
 
 /** Watches hear of changes at the next tick only. */
-class OmittingDrain extends Replica {
-  private ticking = false;
+class OmittingDrain extends MemberCore {
+  private changed: (() => void)[] | undefined;
 
-  override tick(): void {
-    this.ticking = true;
-    super.tick();
-    this.ticking = false;
+  protected override watchTrigger(): ChangeListener {
+    const real = super.watchTrigger();
+    const later = (tell: () => void): void => {
+      this.changed = [...(this.changed ?? []), tell];
+    };
+    return {
+      get watching() {
+        return real.watching;
+      },
+      created: (path, zxid) => later(() => real.created(path, zxid)),
+      deleted: (path, acl, parentAcl, zxid) => later(() => real.deleted(path, acl, parentAcl, zxid)),
+      dataChanged: (path, zxid) => later(() => real.dataChanged(path, zxid)),
+    };
   }
 
-  protected override drain(): void {
-    if (this.ticking) super.drain();
+  override tick(): void {
+    for (const tell of this.changed ?? []) tell();
+    this.changed = [];
+    super.tick();
   }
 }
 
 /** A follower closes the sessions that it has not heard of. */
-class ExpiringAtFollower extends Replica {
+class ExpiringAtFollower extends MemberCore {
+  private readonly ensemble: ConstructorParameters<typeof MemberCore>[3];
   private readonly heardAtMs = new Map<bigint, number>();
 
-  override received(connection: ReplicaConnection, frame: Buffer): boolean {
-    this.heardAtMs.set(connection.id, this.host.clockMs);
-    return super.received(connection, frame);
+  constructor(...args: ConstructorParameters<typeof MemberCore>) {
+    super(...args);
+    this.ensemble = args[3];
   }
 
-  protected override expireSessions(): void {
-    super.expireSessions();
-    if (this.role === "leading") return;
-    const { clockMs } = this.host;
-    for (const [id, timeoutMs] of [...this.sessions!.entries()]) {
-      const heardAtMs = this.heardAtMs.get(id);
-      if (heardAtMs === undefined) this.heardAtMs.set(id, clockMs);
-      else if (clockMs - heardAtMs > timeoutMs) this.closeSession(id);
+  override received(connection: ClientConnection, bytes: Buffer, start: number, end: number): boolean {
+    this.heardAtMs.set(connection.sessionId, this.nowMs);
+    return super.received(connection, bytes, start, end);
+  }
+
+  override tick(): void {
+    super.tick();
+    if (this.role !== "following" || !this.ensemble.isServing) return;
+    for (const [sessionId, timeoutMs] of this.sessionTable.entries()) {
+      const heardAtMs = this.heardAtMs.get(sessionId);
+      if (heardAtMs === undefined) this.heardAtMs.set(sessionId, this.nowMs);
+      else if (this.nowMs - heardAtMs > timeoutMs) {
+        this.ensemble.forward({ sessionId, cxid: 0, op: OP.closeSession, body: Buffer.alloc(0), ids: [] });
+      }
     }
   }
 }
 
-const withReplica = (kind: typeof Replica): SimulationParts => ({
+const withCore = (kind: typeof MemberCore): SimulationParts => ({
   ...REAL_PARTS,
-  createReplica: (host) => new kind(host),
+  createCore: (...args) => new kind(...args),
 });
 const withDisk = (kind: typeof SimulatedDisk): SimulationParts => ({
   ...REAL_PARTS,
-  createDisk: (events, random) => new kind(events, random),
+  createDisk: (...args) => new kind(...args),
 });
 const withLeader = (kind: typeof Leader): SimulationParts => ({
   ...REAL_PARTS,
@@ -184,7 +202,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   }),
   "skip TRUNC": mutant(40, withDisk(SkippingTrunc)),
   "forget the accepted epoch": mutant(30, withDisk(ForgettingAcceptedEpoch)),
-  "current epoch before the synced history": mutant(60, withDisk(EnteringEpochBeforeHistory)),
+  "current epoch before the synced history": mutant(60, {
+    ...REAL_PARTS,
+    createRunner: (...args) => new EnteringEpochBeforeHistory(...args),
+  }),
   "UPTODATE before the quorum's NEWLEADER acknowledgements": mutant(20, withLeader(UpToDateBeforeQuorum)),
   "zxid before epoch in a vote": mutant(40, {
     ...REAL_PARTS,
@@ -192,7 +213,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   }),
   "epoch reused": mutant(5, withLeader(ReusingEpoch)),
   "sync without a quorum round": mutant(80, withLeader(SyncingWithoutRound)),
-  "read before own write": mutant(5, withReplica(ReadingBeforeOwnWrite)),
-  "watch drain omitted": mutant(5, withReplica(OmittingDrain)),
-  "session expired by a follower": mutant(10, withReplica(ExpiringAtFollower)),
+  "read before own write": mutant(5, withCore(ReadingBeforeOwnWrite)),
+  "watch drain omitted": mutant(5, withCore(OmittingDrain)),
+  "session expired by a follower": mutant(10, withCore(ExpiringAtFollower)),
 };
