@@ -76,7 +76,12 @@ export class ScriptedEnsemble {
     const { history, network, trace } = this;
     const arenas = new Arenas();
     const world = { history, network, trace, arenas, parts: REAL_PARTS };
-    const habits = { turnMsMax: 0, snapshotTransactionsMax: Number.MAX_SAFE_INTEGER, chunkBytes: 65_536 };
+    const habits = {
+      turnMsMax: 0,
+      snapshotTransactionsMax: Number.MAX_SAFE_INTEGER,
+      chunkBytes: 65_536,
+      chunkPauseMs: 0,
+    };
     this.servers = verifier.voters.map((serverId) => {
       const configText = Buffer.from("version=0");
       const own = { ...ZAB_DEFAULTS, serverId, verifier, configText, configVersion: 0, ...options };

@@ -57,12 +57,12 @@ export function recordRun(seed: number): ZabRecord {
       super.proposed(server, entry, atMs);
     }
 
-    override opened(server: ServerId, tree: SimulatedTree): void {
+    override opened(server: ServerId, tree: SimulatedTree, shownZxid: Zxid): void {
       for (const each of deliveries) if (each.process === server) each.correct = false;
       const delivery: Delivery = { process: server, correct: true, messages: [] };
       this.delivering.set(server, delivery);
       deliveries.push(delivery);
-      super.opened(server, tree);
+      super.opened(server, tree, shownZxid);
     }
 
     override shown(server: ServerId, tree: SimulatedTree, fresh: number): void {

@@ -80,8 +80,11 @@ export class CommittedHistory {
     this.proposals.set(zxid, { payload, atMs });
   }
 
-  /** A server begins to show clients a tree. */
-  opened(server: ServerId, tree: SimulatedTree): void {
+  /** A server begins to show clients a tree, which was loaded with something of transactions up to `shownZxid`. */
+  opened(server: ServerId, tree: SimulatedTree, shownZxid: Zxid): void {
+    if (shownZxid > tree.lastZxid) {
+      throw new Violation(`server ${server} serves ${hex(tree.lastZxid)} and shows parts of ${hex(shownZxid)}`);
+    }
     this.shown(server, tree, tree.count);
   }
 

@@ -17,7 +17,14 @@ const FREEZE_AFTER_MS = 150;
 /** Longer than it takes the others to agree on a leader. */
 const FREEZE_MS_MIN = 700;
 
-export type LastStrike = "power" | "depose" | "freeze" | "leaveBehind";
+/** Longer than the leader remembers what it has to catch up with. */
+const OUTPACED_MS_MIN = 700;
+const CATCHING_UP_MS = 700;
+const RUSH_PAUSE_MS = 8;
+
+export const LAST_STRIKES = ["power", "depose", "freeze", "leaveBehind", "outpace"] as const;
+
+export type LastStrike = (typeof LAST_STRIKES)[number];
 
 /** A fault that begins now; what it returns ends it. */
 type Fault = () => () => void;
@@ -129,6 +136,7 @@ export class Nemesis {
       return () => true;
     }
     if (how === "depose") return this.depose(leader);
+    if (how === "outpace") return this.outpace(leader);
     return how === "freeze" ? this.freezeLeader(leader) : this.leaveBehind(leader);
   }
 
@@ -199,6 +207,25 @@ export class Nemesis {
           over = true;
         });
       };
+    });
+    return () => over;
+  }
+
+  /** One is away while the others write more than the leader remembers, and gets an image of a tree that goes on changing. */
+  private outpace(leader: SimulatedServer): () => boolean {
+    let over = false;
+    const others = this.servers.filter((server) => server !== leader);
+    const behind = others[randomBelow(this.random, others.length)]!;
+    behind.crash();
+    for (const client of this.clients) client.rush(RUSH_PAUSE_MS);
+    this.active.add(() => {
+      for (const client of this.clients) client.calm();
+    });
+    this.events.after(OUTPACED_MS_MIN + 500 * randomFraction(this.random), () => {
+      behind.start();
+      this.events.after(CATCHING_UP_MS, () => {
+        over = true;
+      });
     });
     return () => over;
   }

@@ -4,8 +4,9 @@ import { type RandomSource, randomBelow, randomFraction } from "../../base/rando
 import type { Zxid } from "../../base/zxid.js";
 import { sessionPassword } from "../../core/session/session-id.js";
 import { ERROR } from "../../jute/errors.js";
-import { CREATE_MODE, OP, XID } from "../../jute/opcodes.js";
+import { CREATE_MODE, OP, PERMISSION, XID } from "../../jute/opcodes.js";
 import {
+  type Acl,
   ConnectRequest,
   ConnectResponse,
   CreateRequest,
@@ -69,7 +70,7 @@ interface Asked {
 }
 
 const KEYS = ["/a", "/b", "/c", "/d"] as const;
-const OPEN_ACL = [{ perms: 31, id: { scheme: "world", id: "anyone" } }] as const;
+const OPEN_ACL: readonly Acl[] = [{ perms: PERMISSION.all, id: { scheme: "world", id: "anyone" } }];
 const BURST_MAX = 8;
 const PADDING_BYTES_MAX = 48;
 const POSTED_PAUSE_MS = 30;
@@ -117,8 +118,17 @@ export class SimulatedClient implements LinkEnd {
 
   /** Wants something at once, however idle it was. */
   hurry(): void {
-    this.pauseMs = HURRIED_PAUSE_MS;
+    this.rush(HURRIED_PAUSE_MS);
+  }
+
+  /** Asks with this mean pause until it is calm again. */
+  rush(pauseMs: number): void {
+    this.pauseMs = pauseMs;
     this.act();
+  }
+
+  calm(): void {
+    this.pauseMs = this.habits.pauseMs;
   }
 
   /** Asks for no more, but keeps its session. */
@@ -379,10 +389,17 @@ export class SimulatedClient implements LinkEnd {
       const flags =
         kind === 7 ? CREATE_MODE.persistent : kind === 8 ? CREATE_MODE.ephemeral : CREATE_MODE.ephemeralSequential;
       const created = flags === CREATE_MODE.ephemeralSequential ? "/s" : path;
+      const acl = randomBelow(this.random, 2) === 0 ? OPEN_ACL : this.ownAcl();
       this.intend(OP.create, created, data, -1, flags, (writer) =>
-        CreateRequest.write(writer, { path: created, data: bytes, acl: OPEN_ACL, flags }),
+        CreateRequest.write(writer, { path: created, data: bytes, acl, flags }),
       );
     }
+  }
+
+  /** As open as the other, but seldom the same list twice. */
+  private ownAcl(): readonly Acl[] {
+    const id = `10.0.0.${randomBelow(this.random, 256)}`;
+    return [{ perms: PERMISSION.read, id: { scheme: "ip", id } }, ...OPEN_ACL];
   }
 
   private closeSession(): void {

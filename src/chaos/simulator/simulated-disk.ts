@@ -30,11 +30,16 @@ export interface DiskHealth {
   failing: boolean;
 }
 
-/** A snapshot file, and the history that it stands for: through `zxid`, though it may show something of later ones. */
-export interface SimulatedSnapshot {
-  readonly zxid: Zxid;
-  readonly bytes: Buffer;
+/** What a snapshot, or an image, stands for. */
+export interface SnapshotMeaning {
+  /** Through the transaction that it is named after. */
   readonly history: SimulatedTree;
+  /** It may show something of transactions up to this one, which were applied while it was made. */
+  readonly shownZxid: Zxid;
+}
+
+export interface SimulatedSnapshot extends SnapshotMeaning {
+  readonly bytes: Buffer;
 }
 
 export interface DiskContents {
@@ -49,7 +54,7 @@ export interface DiskContents {
 
 interface ReceivedImage {
   readonly chunks: Buffer[];
-  history: SimulatedTree | undefined;
+  meaning: SnapshotMeaning | undefined;
 }
 
 /** The process that uses a disk. */
@@ -104,6 +109,11 @@ export class SimulatedDisk implements MemberStorage {
     return this.contents.history;
   }
 
+  /** What the newest snapshot may show something of. */
+  get shownZxid(): Zxid {
+    return this.contents.snapshots[this.contents.snapshots.length - 1]?.shownZxid ?? 0;
+  }
+
   get epochs(): { readonly acceptedEpoch: number; readonly currentEpoch: number } {
     return this.contents;
   }
@@ -141,7 +151,7 @@ export class SimulatedDisk implements MemberStorage {
   addSnapshot(snapshot: SimulatedSnapshot): void {
     const { contents } = this;
     const snapshots = withSnapshot(contents.snapshots, snapshot).slice(-SNAPSHOTS_KEPT);
-    this.contents = recovered({ ...contents, snapshots, log: contents.log.behind(snapshots[0]!.zxid) });
+    this.contents = recovered({ ...contents, snapshots, log: contents.log.behind(zxidOf(snapshots[0]!)) });
   }
 
   append(entries: readonly LogEntry[]): void {
@@ -154,6 +164,10 @@ export class SimulatedDisk implements MemberStorage {
   }
 
   truncate(zxid: Zxid, reload: boolean, done: (database: Database | undefined) => void): void {
+    const kept = upTo(this.contents.snapshots, zxid);
+    if (kept.some(({ shownZxid }) => shownZxid > zxid)) {
+      throw new Violation(`a snapshot shows parts of what is cut off behind 0x${zxid.toString(16)}`);
+    }
     this.change(this.stepsToCut(zxid), SYNCS_OF_REPLACEMENT, () => {
       const { contents } = this;
       const snapshots = upTo(contents.snapshots, zxid);
@@ -166,20 +180,21 @@ export class SimulatedDisk implements MemberStorage {
     const bytes = memorySource(Buffer.concat(image.chunks));
     const database = databaseOfImage(bytes, () => this.createStore(), zxid);
     const source = treeSource(database.store, database.sessions, () => zxid);
-    assert(image.history !== undefined, "an image comes whole");
-    const snapshot = { zxid, bytes: encoded(source), history: image.history };
+    assert(image.meaning !== undefined, "an image comes whole");
+    const snapshot = { ...image.meaning, bytes: encoded(source) };
+    assert(zxidOf(snapshot) === zxid, "an image is installed as what it is");
     this.change(this.stepsToReplace(snapshot), SYNCS_OF_REPLACEMENT, () => done(database));
   }
 
   imageBytes(connection: ConnectionId, bytes: Buffer): void {
     const image = this.images.get(connection);
-    if (image === undefined) this.images.set(connection, { chunks: [bytes], history: undefined });
+    if (image === undefined) this.images.set(connection, { chunks: [bytes], meaning: undefined });
     else image.chunks.push(bytes);
   }
 
-  /** The image that came stands for this history. */
-  imageEnded(connection: ConnectionId, history: SimulatedTree): void {
-    this.images.get(connection)!.history = history;
+  /** The image that came is whole. */
+  imageEnded(connection: ConnectionId, meaning: SnapshotMeaning): void {
+    this.images.get(connection)!.meaning = meaning;
   }
 
   dropImage(connection: ConnectionId): void {
@@ -211,7 +226,7 @@ export class SimulatedDisk implements MemberStorage {
       (contents) => recovered({ ...contents, snapshots: withSnapshot(contents.snapshots, snapshot) }),
       (contents) => recovered({ ...contents, log: contents.log.through(somewhere) }),
       (contents) => recovered({ ...contents, log: EMPTY }),
-      (contents) => recovered({ ...contents, snapshots: upTo(contents.snapshots, snapshot.zxid) }),
+      (contents) => recovered({ ...contents, snapshots: upTo(contents.snapshots, zxidOf(snapshot)) }),
     ];
   }
 
@@ -228,14 +243,15 @@ export class SimulatedDisk implements MemberStorage {
     const loader = new DatabaseLoader(() => this.createStore(), recentMax);
     const newest = contents.snapshots[contents.snapshots.length - 1];
     const tail = newest === undefined ? undefined : decodeSnapshot(memorySource(newest.bytes), loader);
-    let lastZxid = newest?.zxid ?? 0;
+    const snapshotZxid = newest === undefined ? 0 : zxidOf(newest);
+    let lastZxid = snapshotZxid;
     for (const { zxid, payload } of contents.log.after(lastZxid)) {
       if (!isNextZxid(lastZxid, zxid)) throw new Violation(`the log has a gap before 0x${zxid.toString(16)}`);
       const { header, transaction, digest } = readLogRecord(new ByteReader(payload));
       loader.apply(header, transaction, digest);
       lastZxid = zxid;
     }
-    return loader.finish(lastZxid, tail === undefined ? undefined : { ...tail, zxid: newest!.zxid });
+    return loader.finish(lastZxid, tail === undefined ? undefined : { ...tail, zxid: snapshotZxid });
   }
 
   private appended(contents: DiskContents, entries: readonly LogEntry[]): DiskContents {
@@ -283,13 +299,18 @@ export function encoded(source: TreeSource): Buffer {
   );
 }
 
+/** What a snapshot is named after. */
+function zxidOf({ history }: SimulatedSnapshot): Zxid {
+  return history.lastZxid;
+}
+
 function withSnapshot(snapshots: readonly SimulatedSnapshot[], added: SimulatedSnapshot): SimulatedSnapshot[] {
-  const others = snapshots.filter(({ zxid }) => zxid !== added.zxid);
-  return [...others, added].sort((left, right) => left.zxid - right.zxid);
+  const others = snapshots.filter((snapshot) => zxidOf(snapshot) !== zxidOf(added));
+  return [...others, added].sort((left, right) => zxidOf(left) - zxidOf(right));
 }
 
 function upTo(snapshots: readonly SimulatedSnapshot[], zxid: Zxid): readonly SimulatedSnapshot[] {
-  return snapshots.filter((snapshot) => snapshot.zxid <= zxid);
+  return snapshots.filter((snapshot) => zxidOf(snapshot) <= zxid);
 }
 
 /** With the history that recovery would find. */

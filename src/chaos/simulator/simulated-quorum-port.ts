@@ -1,8 +1,8 @@
 import type { ConnectionId } from "../../core/zab/effects.js";
 import type { ServerId } from "../../core/zab/quorum-verifier.js";
 import type { QuorumPacket } from "../../jute/quorum.js";
+import type { SnapshotMeaning } from "./simulated-disk.js";
 import type { SimulatedNetwork, Stream } from "./simulated-network.js";
-import type { SimulatedTree } from "./simulated-tree.js";
 
 /** What a server does with what comes over its connections to others. */
 export interface QuorumPortUser {
@@ -14,8 +14,16 @@ export interface QuorumPortUser {
   disconnected(connection: ConnectionId): void;
   packet(connection: ConnectionId, packet: QuorumPacket): void;
   imageBytes(connection: ConnectionId, bytes: Buffer): void;
-  /** The image is whole, and stands for this history. */
-  imageEnd(connection: ConnectionId, history: SimulatedTree): void;
+  imageEnd(connection: ConnectionId, meaning: SnapshotMeaning): void;
+}
+
+/** An image while it is made. */
+export interface OutgoingImage {
+  readonly chunks: Iterator<Buffer>;
+  /** Asked for once the last chunk was made. */
+  meaning(): SnapshotMeaning;
+  /** Until the next chunk is made. */
+  pauseMs(): number;
 }
 
 /** One end of a connection between two servers. */
@@ -70,8 +78,8 @@ export class SimulatedQuorumPort {
     this.deliver(connection, (user, there) => user.packet(there, packet));
   }
 
-  /** Goes out piece by piece, from `chunks` that are made on the way; packets sent meanwhile follow it. */
-  sendImage(connection: ConnectionId, chunks: Iterator<Buffer>, history: SimulatedTree): void {
+  /** Goes out piece by piece, each made on the way; packets sent meanwhile follow it. */
+  sendImage(connection: ConnectionId, { chunks, meaning, pauseMs }: OutgoingImage): void {
     const socket = this.sockets.get(connection);
     if (socket === undefined) return;
     const behind: (() => void)[] = [];
@@ -82,10 +90,11 @@ export class SimulatedQuorumPort {
       if (next.done !== true) {
         const bytes = Buffer.from(next.value);
         this.write(socket, (user, there) => user.imageBytes(there, bytes));
-        this.network.events.after(this.network.delayMs(this.user.id, socket.peer.user.id), pump);
+        this.network.events.after(pauseMs(), pump);
         return;
       }
-      this.write(socket, (user, there) => user.imageEnd(there, history));
+      const whole = meaning();
+      this.write(socket, (user, there) => user.imageEnd(there, whole));
       socket.behindImage = undefined;
       for (const send of behind) send();
     };

@@ -1,5 +1,5 @@
 import { type RandomSource, randomBelow, randomFraction } from "../../base/random.js";
-import { epochOf } from "../../base/zxid.js";
+import { epochOf, type Zxid } from "../../base/zxid.js";
 import type { CommandRunner, CommandTarget, MemberStorage } from "../../core/command-runner.js";
 import { contentOf, type LoadedDatabase } from "../../core/database.js";
 import { EnsembleMember, type PendingSnapshot } from "../../core/ensemble-member.js";
@@ -45,6 +45,8 @@ export interface ServerHabits {
   readonly snapshotTransactionsMax: number;
   /** Of the pieces in which images and snapshots are made while the tree changes. */
   readonly chunkBytes: number;
+  /** The mean pause between two pieces. */
+  readonly chunkPauseMs: number;
 }
 
 /** What runs between a start and a crash. */
@@ -71,6 +73,8 @@ export class SimulatedServer implements LinkEnd {
   readonly disk: SimulatedDisk;
   /** What the tree was made of. */
   tree = new SimulatedTree();
+  /** The tree was loaded with something of transactions up to this one. */
+  private shownZxid: Zxid = 0;
   serving = false;
   private process: Process | undefined;
   /** How fast its clock runs. */
@@ -119,9 +123,9 @@ export class SimulatedServer implements LinkEnd {
         disconnected: (connection) => hear({ kind: "disconnected", connection }),
         packet: (connection, packet) => hear({ kind: "packet", connection, packet }),
         imageBytes: (connection, bytes) => this.hear(() => disk.imageBytes(connection, bytes)),
-        imageEnd: (connection, history) =>
+        imageEnd: (connection, meaning) =>
           this.hear(({ member }) => {
-            disk.imageEnded(connection, history);
+            disk.imageEnded(connection, meaning);
             member.hear({ kind: "image", connection });
           }),
       },
@@ -167,6 +171,7 @@ export class SimulatedServer implements LinkEnd {
     if (this.process !== undefined) return;
     const database = this.disk.recover(RECENT_ENTRIES);
     this.tree = this.disk.durableHistory;
+    this.shownZxid = this.disk.shownZxid;
     this.incarnation++;
     this.process = this.createProcess(database);
     const { member } = this.process;
@@ -176,8 +181,8 @@ export class SimulatedServer implements LinkEnd {
       failed: () => this.crash(),
     });
     // A server begins with a snapshot of what it has recovered, and is heard of only then.
-    const { zxid, source } = member.beginSnapshot();
-    this.disk.addSnapshot({ zxid, bytes: encoded(source), history: this.tree });
+    const { source } = member.beginSnapshot();
+    this.disk.addSnapshot({ bytes: encoded(source), history: this.tree, shownZxid: this.shownZxid });
     this.hear(() => member.start());
     this.scheduleTicks(this.incarnation);
     for (const peer of this.peers) {
@@ -345,6 +350,7 @@ export class SimulatedServer implements LinkEnd {
       load: (database) => {
         const { store } = core;
         this.tree = this.disk.durableHistory.through(database.lastZxid);
+        this.shownZxid = this.disk.shownZxid;
         core.load(database);
         if (this.process?.takingSnapshot === false) arenas.release(store);
       },
@@ -352,7 +358,7 @@ export class SimulatedServer implements LinkEnd {
         this.begins({ kind: "open", role, leader, epoch });
         this.serving = true;
         if (role === "leading") history.leads(this.id, epoch);
-        history.opened(this.id, this.tree);
+        history.opened(this.id, this.tree, this.shownZxid);
         core.open(role);
       },
       shut: () => {
@@ -476,15 +482,16 @@ export class SimulatedServer implements LinkEnd {
         later();
         return;
       }
+      const shownZxid = Math.max(this.shownZxid, process.core.appliedZxid);
       confirm((refusal) => {
         process.takingSnapshot = false;
         if (process.core.store !== store) this.world.arenas.release(store);
-        if (refusal === undefined) disk.addSnapshot({ zxid, bytes: Buffer.concat(written), history: tree });
+        if (refusal === undefined) disk.addSnapshot({ bytes: Buffer.concat(written), history: tree, shownZxid });
         else this.note(`drops a snapshot of 0x${zxid.toString(16)}: ${refusal}`);
       });
     };
     const later = (): void =>
-      events.after(disk.health.syncMs * randomFraction(this.random), () => {
+      events.after(this.pauseMs(), () => {
         if (incarnation === this.incarnation) this.hear(goOn);
       });
     later();
@@ -522,11 +529,20 @@ export class SimulatedServer implements LinkEnd {
         return;
       }
       case "image": {
-        const chunks = encodeImage(contentOf(this.process!.member.source), this.habits.chunkBytes);
-        this.port.sendImage(transmission.connection, chunks, this.tree);
+        const { core, member } = this.process!;
+        const history = this.tree.through(transmission.zxid);
+        this.port.sendImage(transmission.connection, {
+          chunks: encodeImage(contentOf(member.source), this.habits.chunkBytes),
+          meaning: () => ({ history, shownZxid: core.appliedZxid }),
+          pauseMs: () => this.pauseMs(),
+        });
         return;
       }
     }
+  }
+
+  private pauseMs(): number {
+    return this.habits.chunkPauseMs * 2 * randomFraction(this.random);
   }
 
   private peerOf(id: number): SimulatedServer {

@@ -6,6 +6,9 @@ import type { Acl } from "../../jute/records.js";
 /** The id of the ACL that lets everyone do everything without being listed: that of a null list and of built-in nodes. */
 export const OPEN_ACL_ID = -1;
 
+/** The id of a list that a snapshot names and does not hold: nobody passes it. No list ever has it. */
+export const UNKNOWN_ACL_ID = 0;
+
 /** `[world:anyone, all]` given as a list is an ACL like any other, with an id of its own; for this one ask by id. */
 export const OPEN_ACL: readonly Acl[] = [{ perms: PERMISSION.all, id: { scheme: "world", id: "anyone" } }];
 export const READ_ACL: readonly Acl[] = [{ perms: PERMISSION.read, id: { scheme: "world", id: "anyone" } }];

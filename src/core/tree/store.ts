@@ -2,7 +2,7 @@ import { AssertionError, assert } from "../../base/assert.js";
 import { crc32 } from "../../base/checksum.js";
 import type { Zxid } from "../../base/zxid.js";
 import { STAT_BYTES, type StatPersisted } from "../../jute/records.js";
-import { AclCache } from "./acl-cache.js";
+import { AclCache, UNKNOWN_ACL_ID } from "./acl-cache.js";
 import { Allocator, blockCostBytes, PARTIAL_PAGES_BYTES_MAX } from "./allocator.js";
 import { Epochs, OUTSIDE, RETIRED, readerWord } from "./epochs.js";
 import { hashPath } from "./hash.js";
@@ -254,6 +254,11 @@ export class ZnodeStore extends ZnodeReader {
         this.setParentFields(record, parentCversion, zxid, this.numChildren(parent));
         this.publish(parentHash, parent, record);
       }
+      // A fuzzy snapshot lists the ACLs first: that of a znode which it shows by way of this very change is not among them.
+      if (this.czxid(existing) === zxid && this.aclId(existing) === UNKNOWN_ACL_ID) {
+        this.publish(hash, existing, this.copyWithAcl(existing, change.aclId));
+        return "nodeExists";
+      }
       return this.refuse(change.aclId, existing);
     }
     const { aclId, ephemeralOwner, timeMs } = change;
@@ -363,11 +368,7 @@ export class ZnodeStore extends ZnodeReader {
     const hash = this.hashOf(0, length);
     const node = this.lookUp(hash, this.encoded, 0, length);
     if (node === 0) return this.refuse(aclId, 0);
-    const record = this.copyOf(node);
-    const word = record * WORDS_PER_UNIT;
-    this.acls.release(this.aclId(node));
-    this.words[word + RECORD.aclId] = aclId;
-    this.words[word + RECORD.openPermissions] = this.acls.openPermissions(aclId);
+    const record = this.copyWithAcl(node, aclId);
     this.view.setInt32(this.statAt(record) + STAT.aversion, aversion);
     this.updateDigest(record);
     this.publish(hash, node, record);
@@ -379,8 +380,10 @@ export class ZnodeStore extends ZnodeReader {
    * Adds a node from a snapshot, parents first, the root (under either name) before all. Counts the usage of its ACL. False
    * if the parent is missing or the node is there already: such a snapshot is damaged.
    */
-  load(path: string, data: Uint8Array | null, aclId: number, stat: StatPersisted): boolean {
+  load(path: string, data: Uint8Array | null, listId: number, stat: StatPersisted): boolean {
     this.beginChange();
+    // The list that gets this id next would be another one.
+    const aclId = this.acls.get(listId) === undefined ? UNKNOWN_ACL_ID : listId;
     const length = this.encodeNode(path);
     const hash = this.hashOf(0, length);
     if (this.lookUp(hash, this.encoded, 0, length) !== 0) return false;
@@ -488,6 +491,16 @@ export class ZnodeStore extends ZnodeReader {
   private refuse(aclId: number, existing: NodeRef): ApplyOutcome {
     this.acls.release(aclId);
     return existing === 0 ? "noNode" : "nodeExists";
+  }
+
+  /** `aclId` carries a usage. */
+  private copyWithAcl(node: NodeRef, aclId: number): NodeRef {
+    const record = this.copyOf(node);
+    const word = record * WORDS_PER_UNIT;
+    this.acls.release(this.aclId(node));
+    this.words[word + RECORD.aclId] = aclId;
+    this.words[word + RECORD.openPermissions] = this.acls.openPermissions(aclId);
+    return record;
   }
 
   /** A new record, not yet published, of a node without children. */

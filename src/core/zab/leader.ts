@@ -208,7 +208,7 @@ export class Leader implements MemberState {
     const votes = packet.type === QUORUM.followerInfo && options.verifier.isVoter(info.serverId);
     if (packet.type === QUORUM.followerInfo && !votes) return "is no voter of this configuration";
     this.strangers.delete(connection);
-    const handler = new LearnerHandler(this.member, connection, info, epochOf(packet.zxid), votes);
+    const handler = this.createHandler(this.member, connection, info, epochOf(packet.zxid), votes);
     for (const other of [...this.handlers.values()]) {
       // It would not have come again if its old connection were alive.
       if (other.serverId !== info.serverId) continue;
@@ -281,6 +281,10 @@ export class Leader implements MemberState {
     });
   }
 
+  protected createHandler(...args: ConstructorParameters<typeof LearnerHandler>): LearnerHandler {
+    return new LearnerHandler(...args);
+  }
+
   /** `highest` is the latest epoch that the leader or any of the quorum has accepted. */
   protected epochAfter(highest: number): number {
     return highest + 1;
@@ -348,7 +352,7 @@ export class Leader implements MemberState {
       // The answer to UPTODATE looks the same and says nothing new.
       if (handler.phase === "synchronized") return undefined;
       handler.becomeSynchronized();
-      if (this.phase === "broadcasting") this.welcome(handler);
+      if (this.phase === "broadcasting") handler.welcome(this.committedZxid);
       else this.maybeBroadcast();
       return undefined;
     }
@@ -365,11 +369,8 @@ export class Leader implements MemberState {
     this.phase = "broadcasting";
     this.broadcastingSinceMs = this.member.nowMs;
     journal.open("leading", options.serverId, this.epoch);
-    for (const handler of this.handlers.values()) if (handler.phase === "synchronized") this.welcome(handler);
-  }
-
-  private welcome(handler: LearnerHandler): void {
-    this.member.transmit(handler.connection, QUORUM.upToDate, -1, null);
+    for (const handler of this.handlers.values())
+      if (handler.phase === "synchronized") handler.welcome(this.committedZxid);
   }
 
   /** Commits what a quorum has on disk. The leader is one voter among others: its own sync is not waited for. */

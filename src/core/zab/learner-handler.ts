@@ -50,6 +50,8 @@ export class LearnerHandler {
   private synchronizedAtMs = Number.POSITIVE_INFINITY;
   private pingAtMs: number;
   private readonly syncs = new RingBuffer<PendingSync>(4);
+  /** It is told to serve once it has every commit up to here. */
+  private welcomeZxid: Zxid | undefined;
 
   constructor(member: Member, connection: ConnectionId, info: LearnerInfo, acceptedEpoch: number, votes: boolean) {
     this.member = member;
@@ -148,6 +150,15 @@ export class LearnerHandler {
     if (!this.votes) this.release(zxid);
   }
 
+  /**
+   * UPTODATE, once it has every commit up to `committedZxid`: an image may show parts of what was committed until its last
+   * piece was made, and proposals under way are limited, so that the commits may not all have been sent.
+   */
+  welcome(committedZxid: Zxid): void {
+    this.welcomeZxid = committedZxid;
+    this.maybeWelcome();
+  }
+
   sync(zxid: Zxid, round: number): void {
     this.syncs.push({ zxid, round });
   }
@@ -171,12 +182,19 @@ export class LearnerHandler {
     // To an observer a proposal is committed by being sent.
     if (this.votes) this.sendCommits(committedZxid);
     else this.committedZxid = Math.max(this.committedZxid, this.sentZxid);
+    this.maybeWelcome();
     for (let next = this.syncs.peek(); next !== undefined; next = this.syncs.peek()) {
       if (next.zxid > this.committedZxid || next.round > confirmedRound) break;
       this.syncs.shift();
       this.member.transmit(this.connection, QUORUM.sync, 0, null);
     }
     return true;
+  }
+
+  private maybeWelcome(): void {
+    if (this.welcomeZxid === undefined || this.committedZxid < this.welcomeZxid) return;
+    this.welcomeZxid = undefined;
+    this.member.transmit(this.connection, QUORUM.upToDate, -1, null);
   }
 
   private sendCommits(committedZxid: Zxid): void {

@@ -8,6 +8,7 @@ import type { ClientConnection } from "../../../src/core/request/client-connecti
 import type { Command, LogEntry } from "../../../src/core/zab/effects.js";
 import { FastLeaderElection, type Vote } from "../../../src/core/zab/fast-leader-election.js";
 import { Leader } from "../../../src/core/zab/leader.js";
+import { LearnerHandler } from "../../../src/core/zab/learner-handler.js";
 import type { QuorumVerifier } from "../../../src/core/zab/quorum-verifier.js";
 import { ZabServer } from "../../../src/core/zab/zab-server.js";
 import type { Notification } from "../../../src/jute/election.js";
@@ -168,6 +169,19 @@ class ExpiringAtFollower extends MemberCore {
   }
 }
 
+/** A learner may serve as soon as it has acknowledged NEWLEADER. */
+class WelcomingEarly extends LearnerHandler {
+  override welcome(): void {
+    super.welcome(0);
+  }
+}
+
+class WithEarlyWelcome extends Leader {
+  protected override createHandler(...args: ConstructorParameters<typeof LearnerHandler>): LearnerHandler {
+    return new WelcomingEarly(...args);
+  }
+}
+
 const withCore = (kind: typeof MemberCore): SimulationParts => ({
   ...REAL_PARTS,
   createCore: (...args) => new kind(...args),
@@ -215,5 +229,6 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   "sync without a quorum round": mutant(80, withLeader(SyncingWithoutRound)),
   "read before own write": mutant(5, withCore(ReadingBeforeOwnWrite)),
   "watch drain omitted": mutant(5, withCore(OmittingDrain)),
+  "UPTODATE before the commits that an image shows": mutant(250, withLeader(WithEarlyWelcome)),
   "session expired by a follower": mutant(10, withCore(ExpiringAtFollower)),
 };
