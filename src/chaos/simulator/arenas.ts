@@ -1,6 +1,6 @@
 import { ZnodeStore } from "../../core/tree/store.js";
 
-/** Small enough to be wiped for every store that a simulated server makes. */
+/** Enough for the trees of simulated clients. */
 const ARENA_BYTES = 3 * 2 ** 19;
 
 const free: SharedArrayBuffer[] = [];

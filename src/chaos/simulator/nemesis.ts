@@ -17,9 +17,6 @@ const FREEZE_AFTER_MS = 150;
 /** Longer than it takes the others to agree on a leader. */
 const FREEZE_MS_MIN = 700;
 
-/** Longer than the leader remembers what it has to catch up with. */
-const OUTPACED_MS_MIN = 700;
-const CATCHING_UP_MS = 700;
 const RUSH_PAUSE_MS = 8;
 
 export const LAST_STRIKES = ["power", "depose", "freeze", "leaveBehind", "outpace"] as const;
@@ -213,21 +210,19 @@ export class Nemesis {
 
   /** One is away while the others write more than the leader remembers, and gets an image of a tree that goes on changing. */
   private outpace(leader: SimulatedServer): () => boolean {
-    let over = false;
     const others = this.servers.filter((server) => server !== leader);
     const behind = others[randomBelow(this.random, others.length)]!;
+    const lastZxid = behind.disk.durableHistory.lastZxid;
     behind.crash();
     for (const client of this.clients) client.rush(RUSH_PAUSE_MS);
     this.active.add(() => {
       for (const client of this.clients) client.calm();
     });
-    this.events.after(OUTPACED_MS_MIN + 500 * randomFraction(this.random), () => {
-      behind.start();
-      this.events.after(CATCHING_UP_MS, () => {
-        over = true;
-      });
-    });
-    return () => over;
+    const isForgotten = (): boolean => (leader.machine?.journal.window.baseZxid ?? 0) > lastZxid;
+    return () => {
+      if (isForgotten()) behind.start();
+      return behind.serving;
+    };
   }
 
   private powerCut(): void {

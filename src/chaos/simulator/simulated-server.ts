@@ -40,7 +40,7 @@ export interface ServerWorld {
 
 /** How long a server's turns are, and how often it takes snapshots. */
 export interface ServerHabits {
-  /** The longest turn of its event loop, in milliseconds; with 0 every message has a turn of its own. */
+  /** The longest turn of its event loop, in milliseconds; every other has one message only, with 0 each. */
   readonly turnMsMax: number;
   readonly snapshotTransactionsMax: number;
   /** Of the pieces in which images and snapshots are made while the tree changes. */
@@ -396,7 +396,7 @@ export class SimulatedServer implements LinkEnd {
 
   private scheduleEndOfTurn(incarnation: number): void {
     const { turnMsMax } = this.habits;
-    if (turnMsMax === 0) {
+    if (turnMsMax === 0 || randomBelow(this.random, 2) === 0) {
       if (incarnation === this.incarnation) this.endTurn();
       return;
     }

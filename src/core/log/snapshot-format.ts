@@ -145,7 +145,7 @@ export function* encodeImage(content: SnapshotContent, chunkBytes: number): Gene
 
 /** Reads what `encodeImage` wrote; throws `MalformedBytesError`, when the sink may already hold parts of it. */
 export function decodeImage(source: ByteSource, sink: SnapshotSink): void {
-  const window = new ByteWindow(source, WINDOW_BYTES);
+  const window = new ByteWindow(source, Math.min(WINDOW_BYTES, source.sizeBytes));
   readSessions(window, sink);
   readAcls(window, sink);
   readNodes(window, sink);
@@ -159,7 +159,7 @@ export function decodeImage(source: ByteSource, sink: SnapshotSink): void {
  */
 export function decodeSnapshot(source: ByteSource, sink: SnapshotSink): SnapshotTail {
   let checksum = 1;
-  const window = new ByteWindow(source, WINDOW_BYTES, (bytes, start, end) => {
+  const window = new ByteWindow(source, Math.min(WINDOW_BYTES, source.sizeBytes), (bytes, start, end) => {
     checksum = adler32(bytes, start, end, checksum);
   });
   const readSeal = (): void => {

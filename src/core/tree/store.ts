@@ -57,7 +57,7 @@ export interface StoreOptions {
   readonly readersMax: number;
   /** Upstream's `zookeeper.extendedTypesEnabled`: owners of TTL nodes are such. Off by default. */
   readonly extendedTypesEnabled?: boolean;
-  /** An arena of a store that nobody uses any more, `arenaBytesMax` long, to be wiped and used again. */
+  /** An arena of a store that nobody uses any more, `arenaBytesMax` long, to be used again. */
   readonly memory?: SharedArrayBuffer;
 }
 
@@ -802,7 +802,8 @@ function formatArena(options: StoreOptions): SharedArrayBuffer {
   const { memory: shared = new SharedArrayBuffer(arenaBytes) } = options;
   assert(shared.byteLength === arenaBytes, "an arena is used again for a store of its size");
   const words = new Int32Array(shared);
-  if (options.memory !== undefined) words.fill(0);
+  // Behind the header nothing is taken for empty: a block's contents are undefined when it is handed out.
+  if (options.memory !== undefined) words.fill(0, 0, headerBytes / BYTES_PER_WORD);
   words[HEADER.magic] = MAGIC;
   words[HEADER.hashKey0] = hashSeed | 0;
   words[HEADER.hashKey1] = Math.floor(hashSeed / WORD);

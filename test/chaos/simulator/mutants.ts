@@ -221,7 +221,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     createRunner: (...args) => new EnteringEpochBeforeHistory(...args),
   }),
   "UPTODATE before the quorum's NEWLEADER acknowledgements": mutant(20, withLeader(UpToDateBeforeQuorum)),
-  "zxid before epoch in a vote": mutant(40, {
+  "zxid before epoch in a vote": mutant(60, {
     ...REAL_PARTS,
     createMachine: (...args) => new WithZxidBeforeEpoch(...args),
   }),
