@@ -6,7 +6,7 @@ import { CommittedHistory } from "../../src/chaos/simulator/committed-history.js
 import { EventQueue } from "../../src/chaos/simulator/event-queue.js";
 import { REAL_PARTS } from "../../src/chaos/simulator/simulate.js";
 import { SimulatedNetwork } from "../../src/chaos/simulator/simulated-network.js";
-import { SimulatedServer } from "../../src/chaos/simulator/simulated-server.js";
+import { type ServerHabits, SimulatedServer } from "../../src/chaos/simulator/simulated-server.js";
 import { Trace } from "../../src/chaos/simulator/trace.js";
 import { ZAB_DEFAULTS, type ZabOptions } from "../../src/core/zab/options.js";
 import { MajorityQuorum } from "../../src/core/zab/quorum-verifier.js";
@@ -16,6 +16,12 @@ import { ConnectRequest, CreateRequest } from "../../src/jute/records.js";
 const LINES_MAX = 10_000;
 /** How fast each disk is decides whose answer comes first, so another seed would reorder the files. */
 const DISK_SEED = 699;
+const HABITS: ServerHabits = {
+  turnMsMax: 0,
+  snapshotTransactionsMax: Number.MAX_SAFE_INTEGER,
+  chunkBytes: 65_536,
+  chunkPauseMs: 0,
+};
 const CLIENT = 100;
 const PATIENCE_MS = 30_000;
 const OPEN_ACL = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
@@ -70,18 +76,13 @@ export class ScriptedEnsemble {
   private session: ScriptedSession | undefined;
   private paths = 0;
 
-  constructor(voters: number, options: Partial<ZabOptions> = {}) {
+  constructor(voters: number, options: Partial<ZabOptions> = {}, ownHabits: Partial<ServerHabits> = {}) {
     const verifier = new MajorityQuorum(Array.from({ length: voters }, (_, index) => index + 1));
     this.history = new CommittedHistory(verifier, (voter) => this.server(voter).disk.durableHistory);
     const { history, network, trace } = this;
     const arenas = new Arenas();
     const world = { history, network, trace, arenas, parts: REAL_PARTS };
-    const habits = {
-      turnMsMax: 0,
-      snapshotTransactionsMax: Number.MAX_SAFE_INTEGER,
-      chunkBytes: 65_536,
-      chunkPauseMs: 0,
-    };
+    const habits = { ...HABITS, ...ownHabits };
     this.servers = verifier.voters.map((serverId) => {
       const configText = Buffer.from("version=0");
       const own = { ...ZAB_DEFAULTS, serverId, verifier, configText, configVersion: 0, ...options };
