@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contentOf, databaseOfImage } from "../../src/core/database.js";
+import { contentOf, databaseOfImage, treeSource } from "../../src/core/database.js";
 import { memorySource } from "../../src/core/log/byte-source.js";
 import { encodeImage } from "../../src/core/log/snapshot-format.js";
 import type { Transaction } from "../../src/core/log/transactions.js";
@@ -38,10 +38,7 @@ test("znodes made while an image was have their ACLs once the transactions behin
   atLeader(1, create("/gone", aclOf("gone")));
   atLeader(2, { type: OP.delete, path: "/gone" });
   const chunks: Buffer[] = [];
-  const image = encodeImage(
-    contentOf(leader, new SessionTable(), () => 2),
-    1,
-  );
+  const image = encodeImage(contentOf(treeSource(leader, new SessionTable(), () => 2)), 1);
   chunks.push(Buffer.from(image.next().value as Buffer));
   const behind: [zxid: number, transaction: Transaction][] = [
     [3, create("/a", aclOf("a"))],

@@ -27,7 +27,7 @@ export function* writeNodes(nodes: Iterable<SnapshotNode>, writer: ByteWriter): 
 export function nodesOf(store: ZnodeStore): SnapshotNode[] {
   const nodes: SnapshotNode[] = [];
   const content = { sessions: [], acls: [], writeNodes: (writer: ByteWriter) => store.writeNodes(writer) };
-  const image = Buffer.concat([...encodeImage(content, 1 << 16)].map((chunk) => Buffer.from(chunk)));
+  const image = Buffer.concat(Array.from(encodeImage(content, 1 << 16), (chunk) => Buffer.from(chunk)));
   decodeImage(memorySource(image), {
     session: () => {},
     acl: () => {},

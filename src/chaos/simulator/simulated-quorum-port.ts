@@ -14,6 +14,8 @@ export interface QuorumPortUser {
   disconnected(connection: ConnectionId): void;
   packet(connection: ConnectionId, packet: QuorumPacket): void;
   imageBytes(connection: ConnectionId, bytes: Buffer): void;
+  /** The other side has taken a piece of the image. */
+  imageTaken(connection: ConnectionId): void;
   imageEnd(connection: ConnectionId, meaning: SnapshotMeaning): void;
 }
 
@@ -90,7 +92,10 @@ export class SimulatedQuorumPort {
       if (next.done !== true) {
         const bytes = Buffer.from(next.value);
         this.write(socket, (user, there) => user.imageBytes(there, bytes));
-        this.network.events.after(pauseMs(), pump);
+        this.network.events.after(pauseMs(), () => {
+          if (this.sockets.get(connection) === socket) this.user.imageTaken(connection);
+          pump();
+        });
         return;
       }
       const whole = meaning();

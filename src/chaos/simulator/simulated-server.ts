@@ -122,7 +122,12 @@ export class SimulatedServer implements LinkEnd {
         connected: (connection) => hear({ kind: "connected", connection }),
         disconnected: (connection) => hear({ kind: "disconnected", connection }),
         packet: (connection, packet) => hear({ kind: "packet", connection, packet }),
-        imageBytes: (connection, bytes) => this.hear(() => disk.imageBytes(connection, bytes)),
+        imageBytes: (connection, bytes) =>
+          this.hear(({ member }) => {
+            disk.imageBytes(connection, bytes);
+            member.hear({ kind: "imageProgress", connection });
+          }),
+        imageTaken: (connection) => hear({ kind: "imageProgress", connection }),
         imageEnd: (connection, meaning) =>
           this.hear(({ member }) => {
             disk.imageEnded(connection, meaning);
