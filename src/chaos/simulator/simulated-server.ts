@@ -1,12 +1,11 @@
 import { type RandomSource, randomBelow, randomFraction } from "../../base/random.js";
 import { epochOf, type Zxid } from "../../base/zxid.js";
-import type { CommandRunner, CommandTarget, MemberStorage } from "../../core/command-runner.js";
+import type { CommandRunner, CommandTarget } from "../../core/command-runner.js";
 import { contentOf, type LoadedDatabase } from "../../core/database.js";
 import { EnsembleMember, type PendingSnapshot } from "../../core/ensemble-member.js";
 import { encodeImage, encodeSnapshot } from "../../core/log/snapshot-format.js";
 import { SnapshotPolicy } from "../../core/log/snapshot-policy.js";
-import type { Broadcast, MemberCore } from "../../core/member-core.js";
-import { ClientConnection } from "../../core/request/client-connection.js";
+import type { MemberCore } from "../../core/member-core.js";
 import type { ServiceOptions } from "../../core/service.js";
 import { firstSessionId } from "../../core/session/session-id.js";
 import type { Command, CommandBody, Transmission, ZabMessage } from "../../core/zab/effects.js";
@@ -17,6 +16,9 @@ import { QUORUM } from "../../jute/quorum.js";
 import type { Arenas } from "./arenas.js";
 import type { ClientLink, LinkEnd } from "./client-link.js";
 import type { CommittedHistory } from "./committed-history.js";
+import { observedBroadcast, observedStorage } from "./observed.js";
+import { SimulatedClientPort } from "./simulated-client-port.js";
+import { SimulatedClock } from "./simulated-clock.js";
 import { encoded, type SimulatedDisk } from "./simulated-disk.js";
 import type { SimulatedNetwork } from "./simulated-network.js";
 import { SimulatedQuorumPort } from "./simulated-quorum-port.js";
@@ -55,6 +57,7 @@ interface Process {
   readonly core: MemberCore;
   readonly runner: CommandRunner;
   readonly member: EnsembleMember;
+  readonly clients: SimulatedClientPort;
   readonly snapshots: SnapshotPolicy;
   takingSnapshot: boolean;
 }
@@ -77,18 +80,13 @@ export class SimulatedServer implements LinkEnd {
   private shownZxid: Zxid = 0;
   serving = false;
   private process: Process | undefined;
-  /** How fast its clock runs. */
-  private clockRate = 1;
-  private clockOffsetMs = 0;
-  private clockReadMs = 0;
+  private readonly clock: SimulatedClock;
   /** Set while the process is stopped: what it would have heard. */
   private backlog: (() => void)[] | undefined;
   /** Messages were heard that the end of the turn has to follow. */
   private inTurn = false;
   private incarnation = 0;
   private readonly port: SimulatedQuorumPort;
-  private readonly clients = new Map<ClientLink, ClientConnection>();
-  private readonly linkOf = new Map<ClientConnection, ClientLink>();
   private readonly options: ZabOptions;
   private readonly habits: ServerHabits;
   private readonly world: ServerWorld;
@@ -110,6 +108,7 @@ export class SimulatedServer implements LinkEnd {
     this.habits = habits;
     this.random = random;
     this.world = world;
+    this.clock = new SimulatedClock(world.network.events);
     const hear = (message: ZabMessage): void => this.step(message);
     const server = this;
     this.port = new SimulatedQuorumPort(
@@ -158,18 +157,9 @@ export class SimulatedServer implements LinkEnd {
     return this.backlog !== undefined;
   }
 
-  private get clockMs(): number {
-    // Rounding must not make it run backwards where its rate changes.
-    const nowMs = this.world.network.events.nowMs * this.clockRate + this.clockOffsetMs;
-    this.clockReadMs = Math.max(this.clockReadMs, nowMs);
-    return this.clockReadMs;
-  }
-
-  /** From now on the clock runs at another rate, without a jump. */
+  /** From now on its clock runs at another rate. */
   setClockRate(rate: number): void {
-    const now = this.clockMs;
-    this.clockRate = rate;
-    this.clockOffsetMs = now - this.world.network.events.nowMs * rate;
+    this.clock.rate = rate;
   }
 
   start(): void {
@@ -206,7 +196,7 @@ export class SimulatedServer implements LinkEnd {
     this.serving = false;
     this.backlog = undefined;
     this.inTurn = false;
-    for (const link of [...this.clients.keys()]) this.dropClient(link);
+    process.clients.crash();
     this.disk.crash();
     this.port.crash();
     world.arenas.release(process.core.store);
@@ -243,22 +233,16 @@ export class SimulatedServer implements LinkEnd {
   /** Takes a client's connection; false where there is nobody to take it. */
   accept(link: ClientLink): boolean {
     if (this.process === undefined) return false;
-    const connection = new ClientConnection("127.0.0.1", 0, this.clockMs);
-    this.clients.set(link, connection);
-    this.linkOf.set(connection, link);
-    this.process.core.connected(connection);
+    this.process.clients.accept(link, this.clock.nowMs);
     return true;
   }
 
   receive(link: ClientLink, frame: Buffer): void {
-    this.hear(({ core }) => {
-      const connection = this.clients.get(link);
-      if (connection !== undefined && !core.received(connection, frame, 0, frame.length)) this.dropClient(link);
-    });
+    this.hear(({ clients }) => clients.receive(link, frame));
   }
 
   lost(link: ClientLink): void {
-    this.hear(() => this.forget(link));
+    this.hear(({ clients }) => clients.forget(link));
   }
 
   step(message: ZabMessage): void {
@@ -271,7 +255,7 @@ export class SimulatedServer implements LinkEnd {
     const { store, sessions, lastZxid, recent, baseZxid, snapshotZxid: floorZxid } = database;
     const { acceptedEpoch, currentEpoch } = disk.epochs;
     this.note(`starts: epochs ${acceptedEpoch}/${currentEpoch}, last zxid 0x${lastZxid.toString(16)}`);
-    const now = this.clockMs;
+    const now = this.clock.nowMs;
     const recovered = { acceptedEpoch, currentEpoch, lastZxid, recent, baseZxid, floorZxid };
     const machine = parts.createMachine(options, recovered, now);
     const service: ServiceOptions = {
@@ -285,58 +269,19 @@ export class SimulatedServer implements LinkEnd {
       lastZxid,
       authenticate: () => undefined,
     };
-    const core = parts.createCore(store, sessions, service, this.watched(machine), now, Math.floor(now));
-    const runner = parts.createRunner(this.observedStorage(), this.observedTarget(core), lastZxid, (sequence) =>
+    // What is proposed is written down on its way.
+    const broadcast = observedBroadcast(machine, (entry) =>
+      world.history.proposed(this.id, entry, world.network.events.nowMs),
+    );
+    const storage = observedStorage(disk, (command) => this.begins(command));
+    const core = parts.createCore(store, sessions, service, broadcast, now, Math.floor(now));
+    const runner = parts.createRunner(storage, this.observedTarget(core), lastZxid, (sequence) =>
       this.step({ kind: "stored", sequence }),
     );
     const member = new EnsembleMember(machine, core, runner, (transmission) => this.transmit(transmission));
     const snapshots = new SnapshotPolicy(this.habits.snapshotTransactionsMax, random);
-    return { machine, core, runner, member, snapshots, takingSnapshot: false };
-  }
-
-  /** What is proposed is written down on its way. */
-  private watched(machine: ZabServer): Broadcast {
-    const { history, network } = this.world;
-    return {
-      get isServing() {
-        return machine.isServing;
-      },
-      get nextZxid() {
-        return machine.nextZxid;
-      },
-      propose: (entry) => {
-        history.proposed(this.id, entry, network.events.nowMs);
-        machine.propose(entry);
-      },
-      forward: (request) => machine.forward(request),
-      sync: (request) => machine.sync(request),
-      touch: (sessionId, timeoutMs) => machine.touch(sessionId, timeoutMs),
-      revalidate: (sessionId, timeoutMs) => machine.revalidate(sessionId, timeoutMs),
-      answerRevalidation: (connection, sessionId, valid) => machine.answerRevalidation(connection, sessionId, valid),
-    };
-  }
-
-  private observedStorage(): MemberStorage {
-    const { disk } = this;
-    return {
-      append: (entries) => {
-        this.begins({ kind: "append", entries });
-        disk.append(entries);
-      },
-      writeEpoch: (kind, epoch, done) => {
-        this.begins({ kind, epoch });
-        disk.writeEpoch(kind, epoch, done);
-      },
-      truncate: (zxid, reload, done) => {
-        this.begins({ kind: "truncate", zxid });
-        disk.truncate(zxid, reload, done);
-      },
-      install: (zxid, connection, done) => {
-        this.begins({ kind: "install", zxid, connection });
-        disk.install(zxid, connection, done);
-      },
-      dropImage: (connection) => disk.dropImage(connection),
-    };
+    const clients = new SimulatedClientPort(core);
+    return { machine, core, runner, member, clients, snapshots, takingSnapshot: false };
   }
 
   /** What clients may see is checked before they see it. */
@@ -393,7 +338,7 @@ export class SimulatedServer implements LinkEnd {
     const begins = !this.inTurn;
     if (begins) {
       this.inTurn = true;
-      process.member.advance(this.clockMs, Math.floor(this.clockMs));
+      process.member.advance(this.clock.nowMs, Math.floor(this.clock.nowMs));
     }
     run(process);
     if (begins) this.scheduleEndOfTurn(incarnation);
@@ -419,7 +364,7 @@ export class SimulatedServer implements LinkEnd {
     if (process === undefined || !this.inTurn) return;
     const { core, member } = process;
     member.settle();
-    this.answerClients(core);
+    process.clients.flush();
     if (core.role !== undefined && !process.takingSnapshot && process.snapshots.isDue(core.transactionCount)) {
       this.takeSnapshot(process, member.beginSnapshot());
     }
@@ -429,7 +374,7 @@ export class SimulatedServer implements LinkEnd {
   private scheduleTicks(incarnation: number): void {
     const { events } = this.world.network;
     const every = (intervalMs: number, tick: () => void): void => {
-      events.after(intervalMs / this.clockRate, () => {
+      events.after(intervalMs / this.clock.rate, () => {
         if (incarnation !== this.incarnation) return;
         // A stopped process misses its ticks, it does not catch up on them.
         if (this.backlog === undefined) tick();
@@ -445,31 +390,6 @@ export class SimulatedServer implements LinkEnd {
       member.tick();
       core.tick();
     });
-  }
-
-  private answerClients(core: MemberCore): void {
-    for (const connection of core.takeDirty()) {
-      const link = this.linkOf.get(connection);
-      if (link === undefined) continue;
-      if (connection.output.offset > 0) {
-        link.respond(connection.output.copy());
-        connection.output.reset();
-      }
-      if (connection.phase === "closing") this.dropClient(link);
-    }
-  }
-
-  private dropClient(link: ClientLink): void {
-    this.forget(link);
-    link.closeByServer();
-  }
-
-  private forget(link: ClientLink): void {
-    const connection = this.clients.get(link);
-    if (connection === undefined) return;
-    this.clients.delete(link);
-    this.linkOf.delete(connection);
-    this.process?.core.disconnected(connection);
   }
 
   /** Piece by piece, while the tree changes. */
