@@ -69,7 +69,7 @@ export class EnsembleMember {
     const { core, machine, runner } = this;
     for (;;) {
       this.stirred = false;
-      const { commands, transmissions, requests, sessionEvents, syncsDone } = machine.takeEffects();
+      const { commands, transmissions, events, syncsDone } = machine.takeEffects();
       runner.submit(commands);
       for (const transmission of transmissions) {
         if (transmission.kind === "close") runner.disconnected(transmission.connection);
@@ -77,9 +77,11 @@ export class EnsembleMember {
         this.transmit(transmission);
       }
       core.syncsDone(syncsDone);
-      for (const event of sessionEvents) core.sessionEvent(event);
-      for (const request of requests) core.decide(request);
-      if (!this.stirred && commands.length + requests.length + sessionEvents.length === 0) return;
+      for (const event of events) {
+        if (event.kind === "request") core.decide(event);
+        else core.sessionEvent(event);
+      }
+      if (!this.stirred && commands.length + events.length === 0) return;
     }
   }
 

@@ -9,7 +9,7 @@ import type { ServiceOptions } from "../../src/core/service.js";
 import { SessionTable } from "../../src/core/session/session-table.js";
 import { createFreshTree } from "../../src/core/tree/fresh.js";
 import { ZnodeStore } from "../../src/core/tree/store.js";
-import type { LogEntry } from "../../src/core/zab/effects.js";
+import type { LogEntry, ReceivedRequest, ZabEffects } from "../../src/core/zab/effects.js";
 import { ZAB_DEFAULTS } from "../../src/core/zab/options.js";
 import { MajorityQuorum } from "../../src/core/zab/quorum-verifier.js";
 import { ZabServer } from "../../src/core/zab/zab-server.js";
@@ -48,6 +48,12 @@ function entry(zxid: number): LogEntry {
   return { zxid, payload: writer.copy() };
 }
 
+function setData(connection: number): ReceivedRequest {
+  const body = new ByteWriter(64);
+  SetDataRequest.write(body, { path: "/zookeeper", data: Buffer.alloc(0), version: -1 });
+  return { kind: "request", connection, sessionId: SESSION, cxid: 1, op: OP.setData, body: body.copy(), ids: [] };
+}
+
 /** A core that may propose, and what it proposed. */
 function createCore(): { readonly core: MemberCore; readonly proposed: number[] } {
   const store = ZnodeStore.create({ arenaBytesMax: 8 * 2 ** 20, hashSeed: 1, readersMax: 0 });
@@ -70,6 +76,13 @@ function createCore(): { readonly core: MemberCore; readonly proposed: number[] 
   return { core: new MemberCore(store, sessions, OPTIONS, broadcast, 0, 0), proposed };
 }
 
+function createMachine(): ZabServer {
+  const verifier = new MajorityQuorum([1, 2, 3]);
+  const recovered = { acceptedEpoch: 0, currentEpoch: 0, lastZxid: 0, recent: [], baseZxid: 0, floorZxid: 0 };
+  const options = { ...ZAB_DEFAULTS, serverId: 1, verifier, configText: Buffer.alloc(0), configVersion: 0 };
+  return new ZabServer(options, recovered, 0);
+}
+
 describe("a snapshot that a member takes beside everything else", () => {
   let core: MemberCore;
   let runner: CommandRunner;
@@ -78,10 +91,7 @@ describe("a snapshot that a member takes beside everything else", () => {
   beforeEach(() => {
     ({ core } = createCore());
     runner = new CommandRunner(STORAGE, core, 0, () => {});
-    const verifier = new MajorityQuorum([1, 2, 3]);
-    const recovered = { acceptedEpoch: 0, currentEpoch: 0, lastZxid: 0, recent: [], baseZxid: 0, floorZxid: 0 };
-    const options = { ...ZAB_DEFAULTS, serverId: 1, verifier, configText: Buffer.alloc(0), configVersion: 0 };
-    member = new EnsembleMember(new ZabServer(options, recovered, 0), core, runner, () => {});
+    member = new EnsembleMember(createMachine(), core, runner, () => {});
   });
 
   /** The answers to one that was begun, after what `meanwhile` does. */
@@ -138,20 +148,36 @@ describe("a snapshot that a member takes beside everything else", () => {
 describe("a session of another server's client, at the leader", () => {
   it("lives for its timeout from its last write on, though no ping told of it", () => {
     const { core, proposed } = createCore();
-    const body = new ByteWriter(64);
-    SetDataRequest.write(body, { path: "/zookeeper", data: Buffer.alloc(0), version: 77 });
-    const request = { sessionId: SESSION, cxid: 1, op: OP.setData, body: body.copy(), ids: [], connection: 5 };
     const tickAt = (nowMs: number): void => {
       core.advance(nowMs, nowMs);
       core.tick();
     };
     core.open("leading");
     core.advance(TIMEOUT_MS - 500, 0);
-    core.decide(request);
+    core.decide(setData(5));
     proposed.length = 0;
     tickAt(2 * TIMEOUT_MS - 501);
     assert.deepEqual(proposed, []);
     tickAt(2 * TIMEOUT_MS - 500 + TICK_MS);
     assert.deepEqual(proposed, [OP.closeSession]);
+  });
+
+  it("writes through where it came to last, by the order in which the leader heard of both", () => {
+    const { core, proposed } = createCore();
+    const moved = (connection: number): ZabEffects["events"][number] => {
+      return { kind: "revalidate", connection, sessionId: SESSION, timeoutMs: TIMEOUT_MS };
+    };
+    const heard = (events: ZabEffects["events"]): number[] => {
+      const quiet = { commands: [], transmissions: [], syncsDone: 0 };
+      const turns: ZabEffects[] = [{ ...quiet, events }];
+      const machine = createMachine();
+      machine.takeEffects = () => turns.shift() ?? { ...quiet, events: [] };
+      new EnsembleMember(machine, core, new CommandRunner(STORAGE, core, 0, () => {}), () => {}).settle();
+      return proposed.splice(0);
+    };
+    core.open("leading");
+    assert.deepEqual(heard([moved(5), setData(5)]), [OP.setData]);
+    assert.deepEqual(heard([setData(7), moved(7)]), [OP.error], "it had been at 5 when it asked through 7");
+    assert.deepEqual(heard([setData(5), setData(7)]), [OP.error, OP.setData]);
   });
 });

@@ -25,6 +25,11 @@ const FOUND: readonly FoundSeed[] = [
     profile: "faults",
     story: "after everything had healed nobody who was left wanted to write",
   },
+  {
+    seed: 2_003_498,
+    profile: "faults",
+    story: "a leader heard in one turn of a write and of its session's move behind it, and moved the session first",
+  },
 ];
 
 describe("seeds that failed once", () => {

@@ -66,6 +66,7 @@ export interface ForwardedRequest {
 
 /** As the leader gets it. */
 export interface ReceivedRequest extends ForwardedRequest {
+  readonly kind: "request";
   /** The learner it came from: a session that has moved to another server may no longer write through this one. */
   readonly connection: ConnectionId;
 }
@@ -87,8 +88,11 @@ export type SessionEvent =
 export interface ZabEffects {
   readonly commands: readonly Command[];
   readonly transmissions: readonly Transmission[];
-  readonly requests: readonly ReceivedRequest[];
-  readonly sessionEvents: readonly SessionEvent[];
+  /**
+   * For the session layer, in the order in which they came: what a client asked for before it moved comes before its move,
+   * and is no longer its to ask.
+   */
+  readonly events: readonly (ReceivedRequest | SessionEvent)[];
   /** How many of the syncs asked for here are done, the oldest first; to be answered after the commands are applied. */
   readonly syncsDone: number;
 }

@@ -250,7 +250,7 @@ export class Leader implements MemberState {
         const reader = readerOf(packet);
         const sessionId = reader.int64();
         const { connection } = handler;
-        this.member.sessionEvent({ kind: "revalidate", connection, sessionId, timeoutMs: reader.int32() });
+        this.member.event({ kind: "revalidate", connection, sessionId, timeoutMs: reader.int32() });
         return undefined;
       }
       default:
@@ -397,7 +397,8 @@ export class Leader implements MemberState {
     if (op === OP.sync) handler.sync(this.proposedZxid, this.wantRound());
     else {
       const body = reader.bytes.subarray(reader.offset, reader.end);
-      this.member.request({ connection: handler.connection, sessionId, cxid, op, body, ids: packet.authinfo ?? [] });
+      const { connection } = handler;
+      this.member.event({ kind: "request", connection, sessionId, cxid, op, body, ids: packet.authinfo ?? [] });
     }
     return undefined;
   }
@@ -407,7 +408,7 @@ export class Leader implements MemberState {
     const reader = new ByteReader(data as Buffer);
     while (reader.remaining > 0) {
       const sessionId = reader.int64();
-      this.member.sessionEvent({ kind: "touched", sessionId, timeoutMs: reader.int32() });
+      this.member.event({ kind: "touched", sessionId, timeoutMs: reader.int32() });
     }
   }
 

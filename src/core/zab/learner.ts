@@ -246,7 +246,7 @@ export class Learner implements MemberState {
       case QUORUM.revalidate: {
         const reader = readerOf(packet);
         const sessionId = reader.int64();
-        this.member.sessionEvent({ kind: "revalidated", sessionId, valid: reader.bool() });
+        this.member.event({ kind: "revalidated", sessionId, valid: reader.bool() });
         return true;
       }
       default:

@@ -18,8 +18,7 @@ export interface Member {
   transmitImage(connection: ConnectionId, zxid: Zxid): void;
   connect(to: ServerId): ConnectionId;
   close(connection: ConnectionId, reason: string): void;
-  request(request: ReceivedRequest): void;
-  sessionEvent(event: SessionEvent): void;
+  event(event: ReceivedRequest | SessionEvent): void;
   syncDone(): void;
   /** The vote that this server answers with names this epoch from now on. */
   enterEpoch(epoch: number): void;

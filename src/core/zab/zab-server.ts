@@ -41,8 +41,7 @@ export class ZabServer implements Member {
   private refusedTruncation: RefusedTruncation | undefined;
   private nextConnection: ConnectionId = -1;
   private transmissions: Transmission[] = [];
-  private requests: ReceivedRequest[] = [];
-  private sessionEvents: SessionEvent[] = [];
+  private events: (ReceivedRequest | SessionEvent)[] = [];
   private syncsDone = 0;
 
   /** `nowMs` is any monotonic clock. `start` begins the first election. */
@@ -165,12 +164,11 @@ export class ZabServer implements Member {
 
   takeEffects(): ZabEffects {
     this.state?.flush();
-    const { transmissions, requests, sessionEvents, syncsDone } = this;
+    const { transmissions, events, syncsDone } = this;
     this.transmissions = [];
-    this.requests = [];
-    this.sessionEvents = [];
+    this.events = [];
     this.syncsDone = 0;
-    return { commands: this.journal.takeCommands(), transmissions, requests, sessionEvents, syncsDone };
+    return { commands: this.journal.takeCommands(), transmissions, events, syncsDone };
   }
 
   transmit(connection: ConnectionId, type: QuorumType, zxid: Zxid, data: Buffer | null): void {
@@ -195,12 +193,8 @@ export class ZabServer implements Member {
     this.transmissions.push({ kind: "close", connection, reason });
   }
 
-  request(request: ReceivedRequest): void {
-    this.requests.push(request);
-  }
-
-  sessionEvent(event: SessionEvent): void {
-    this.sessionEvents.push(event);
+  event(event: ReceivedRequest | SessionEvent): void {
+    this.events.push(event);
   }
 
   syncDone(): void {
