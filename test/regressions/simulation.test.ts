@@ -30,6 +30,11 @@ const FOUND: readonly FoundSeed[] = [
     profile: "faults",
     story: "a leader heard in one turn of a write and of its session's move behind it, and moved the session first",
   },
+  {
+    seed: 7_001_638,
+    profile: "faults",
+    story: "a leader gave up a quorum that was still taking its images, and so did each leader after it",
+  },
 ];
 
 describe("seeds that failed once", () => {

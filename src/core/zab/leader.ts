@@ -51,7 +51,7 @@ export class Leader implements MemberState {
   /** Connections that have not said who they are. */
   private readonly strangers = new Set<ConnectionId>();
   private readonly handlers = new Map<ConnectionId, LearnerHandler>();
-  private readonly giveUpAtMs: number;
+  private giveUpAtMs = 0;
   private epoch = -1;
   /** The epoch this server was in before it was elected. */
   private readonly enteredEpoch: number;
@@ -72,7 +72,7 @@ export class Leader implements MemberState {
   constructor(member: Member) {
     this.member = member;
     this.enteredEpoch = member.journal.currentEpoch;
-    this.giveUpAtMs = member.nowMs + member.options.initLimit * member.options.tickTimeMs;
+    this.extendDeadline();
   }
 
   /** Counts the leader itself, which may be all it takes. */
@@ -137,8 +137,11 @@ export class Leader implements MemberState {
 
   imageReceived(): void {}
 
+  /** A quorum that is there, and needs a while to take a large tree, is not given up. */
   imageProgress(connection: ConnectionId): void {
-    this.handlers.get(connection)?.heard();
+    const handler = this.handlers.get(connection);
+    handler?.heard();
+    if (handler?.votes === true) this.extendDeadline();
   }
 
   handlePacket(connection: ConnectionId, packet: QuorumPacket): void {
@@ -442,6 +445,11 @@ export class Leader implements MemberState {
 
   protected hasSynchronizedQuorum(): boolean {
     return this.isQuorumWith(() => true);
+  }
+
+  private extendDeadline(): void {
+    const { nowMs, options } = this.member;
+    this.giveUpAtMs = nowMs + options.initLimit * options.tickTimeMs;
   }
 
   /** Whether the leader and those synchronized voters that `counts` holds for are a quorum. */
