@@ -35,6 +35,11 @@ const FOUND: readonly FoundSeed[] = [
     profile: "faults",
     story: "a leader gave up a quorum that was still taking its images, and so did each leader after it",
   },
+  {
+    seed: 7_102_282,
+    profile: "faults",
+    story: "a learner whose image took long was outrun again and again by what its leader keeps for it",
+  },
 ];
 
 describe("seeds that failed once", () => {

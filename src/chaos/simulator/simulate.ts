@@ -125,7 +125,8 @@ class Simulation {
     const mixed = randomBelow(random, 4) === 0;
     const windowEntriesMin = 2 + randomBelow(random, 30);
     const windowBytesMax = 2_000 + randomBelow(random, 20_000);
-    const windowHeldBytesMax = 4 * windowBytesMax;
+    // More than is written while any image goes out: who took longer than that would begin again for ever.
+    const windowHeldBytesMax = 2 ** 20;
     const inFlightBytesMax = Math.min(1_000 + randomBelow(random, 4_000), windowBytesMax - 1);
     const { arenas, history, trace } = this;
     const serverWorld: ServerWorld = { network, history, trace, arenas, parts };
