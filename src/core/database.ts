@@ -1,5 +1,5 @@
 import { ByteWriter } from "../base/bytes.js";
-import type { Zxid } from "../base/zxid.js";
+import { isNextZxid, type Zxid } from "../base/zxid.js";
 import type { ByteSource } from "./log/byte-source.js";
 import {
   decodeImage,
@@ -34,7 +34,9 @@ export interface LoadedDatabase extends Database {
   /** The newest log entries, oldest first, and the zxid right before them. */
   readonly recent: readonly LogEntry[];
   readonly baseZxid: Zxid;
-  /** The last transaction that the snapshot may show something of; 0 without one. */
+  /** How far back the history can be cut. */
+  readonly floorZxid: Zxid;
+  /** What the snapshot is named after; 0 without one. */
   readonly snapshotZxid: Zxid;
 }
 
@@ -49,18 +51,45 @@ export interface Orphans {
   readonly paths: readonly string[];
 }
 
-/** Keeps the last so many entries, encoded again as the log has them. */
+/**
+ * The oldest of `snapshots`, in order, since which the log is there that begins with `firstLoggedZxid`: a history can be
+ * cut back that far, unless the log has a gap. `loadedZxid` is the snapshot it was recovered from.
+ */
+export function oldestWithLog(snapshots: readonly Zxid[], firstLoggedZxid: Zxid | undefined, loadedZxid: Zxid): Zxid {
+  if (firstLoggedZxid === undefined) return loadedZxid;
+  const before = snapshots.findLast((zxid) => zxid < firstLoggedZxid);
+  const isBegun = before !== undefined && isNextZxid(before, firstLoggedZxid);
+  const oldest = isBegun ? before : snapshots.find((zxid) => zxid >= firstLoggedZxid);
+  return Math.min(loadedZxid, oldest ?? loadedZxid);
+}
+
+/** Keeps the last so many entries, encoded again as the log has them: those the snapshot holds already as well. */
 class RecentEntries {
   private entries: LogEntry[] = [];
   private readonly writer = new ByteWriter(4_096);
   private readonly countMax: number;
   baseZxid: Zxid = 0;
+  private lastZxid: Zxid | undefined;
 
   constructor(countMax: number) {
     this.countMax = countMax;
   }
 
+  /** An entry that the snapshot holds. What stands before a gap does not count, nor what is there a second time. */
+  cover(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void {
+    const { zxid } = header;
+    if (this.lastZxid !== undefined && zxid <= this.lastZxid) return;
+    if (this.lastZxid === undefined || !isNextZxid(this.lastZxid, zxid)) {
+      this.entries = [];
+      this.baseZxid = zxid;
+      this.lastZxid = zxid;
+    } else {
+      this.add(header, transaction, digest);
+    }
+  }
+
   add(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void {
+    this.lastZxid = header.zxid;
     if (this.countMax === 0) return;
     this.writer.reset();
     writeLogRecord(this.writer, header, transaction, digest);
@@ -68,8 +97,14 @@ class RecentEntries {
     if (this.entries.length >= this.countMax * 2) this.trim();
   }
 
-  take(): readonly LogEntry[] {
+  /** Histories that share an entry agree on what is before it: if the snapshot's last is not here, only later ones count. */
+  take(snapshotZxid: Zxid): readonly LogEntry[] {
     this.trim();
+    const reachesBack = this.baseZxid >= snapshotZxid || this.entries.some(({ zxid }) => zxid === snapshotZxid);
+    if (!reachesBack || this.lastZxid === undefined || this.lastZxid < snapshotZxid) {
+      this.entries = this.entries.filter(({ zxid }) => zxid > snapshotZxid);
+      this.baseZxid = snapshotZxid;
+    }
     return this.entries;
   }
 
@@ -116,6 +151,11 @@ export class DatabaseLoader implements SnapshotSink {
     this.store.load(...node);
   }
 
+  /** What the log still has of the transactions in the snapshot, in its order, and before any that is applied. */
+  covered(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void {
+    this.recent.cover(header, transaction, digest);
+  }
+
   /** In the order of the log, and only after the snapshot. */
   apply(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void {
     if (this.applier === undefined) {
@@ -127,19 +167,31 @@ export class DatabaseLoader implements SnapshotSink {
     this.recent.add(header, transaction, digest);
   }
 
-  /** `snapshot` is what was loaded ahead of the transactions, if there was one. Nothing may be added behind this. */
-  finish(lastZxid: Zxid, snapshot: LoadedSnapshot | undefined): LoadedDatabase & { readonly orphans: Orphans[] } {
+  /**
+   * `snapshot` is what was loaded ahead of the transactions, if there was one; `oldestZxid` the oldest snapshot since which
+   * the log is there. Nothing may be added behind this.
+   */
+  finish(
+    lastZxid: Zxid,
+    snapshot: LoadedSnapshot | undefined,
+    oldestZxid: Zxid,
+  ): LoadedDatabase & { readonly orphans: Orphans[] } {
     const { store, sessions } = this;
     if (store.nodeCount === 0) createFreshTree(store);
     store.acls.purgeUnused();
-    const recent = this.recent.take();
+    const snapshotZxid = snapshot?.zxid ?? 0;
+    const recent = this.recent.take(snapshotZxid);
+    const baseZxid = recent.length === 0 ? lastZxid : this.recent.baseZxid;
+    const shownZxid = Math.max(snapshotZxid, snapshot?.digest?.zxid ?? 0);
     return {
       store,
       sessions,
       lastZxid,
       recent,
-      baseZxid: recent.length === 0 ? lastZxid : Math.max(this.recent.baseZxid, snapshot?.zxid ?? 0),
-      snapshotZxid: Math.max(snapshot?.zxid ?? 0, snapshot?.digest?.zxid ?? 0),
+      baseZxid,
+      // Behind the snapshot only as far as it is known that the log is of the same history.
+      floorZxid: Math.min(shownZxid, Math.max(baseZxid, oldestZxid)),
+      snapshotZxid,
       orphans: removeOrphans(store, sessions, lastZxid),
     };
   }

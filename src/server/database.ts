@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { Zxid } from "../base/zxid.js";
-import { type Database, DatabaseLoader, databaseOfImage, type LoadedDatabase } from "../core/database.js";
+import {
+  type Database,
+  DatabaseLoader,
+  databaseOfImage,
+  type LoadedDatabase,
+  oldestWithLog,
+} from "../core/database.js";
 import type { ByteSource } from "../core/log/byte-source.js";
 import { formatSessionId } from "../core/session/session-id.js";
 import { CONFIG_PATH } from "../core/tree/paths.js";
@@ -9,7 +15,7 @@ import { TREE_READERS_MAX } from "../workers/tree-thread.js";
 import { formatServers } from "./configuration/server-line.js";
 import { isReplicated, type ServerConfiguration } from "./configuration/zoo-cfg.js";
 import type { Logger } from "./log.js";
-import type { StorageFolders } from "./storage/folders.js";
+import { listLogs, listSnapshots, type StorageFolders } from "./storage/folders.js";
 import { recover } from "./storage/recovery.js";
 
 /**
@@ -32,21 +38,25 @@ function emptyStore({ arenaBytesMax, extendedTypesEnabled }: ServerConfiguration
 
 /**
  * Loads what is on disk, or makes the tree of a new database (upstream: ZKDatabase, FileTxnSnapLog.restore). Keeps the
- * newest `recentMax` log entries in memory.
+ * newest `recentMax` log entries in memory. With `throughZxid` it is what it was then, and nothing on disk changes.
  */
 export function loadDatabase(
   configuration: ServerConfiguration,
   folders: StorageFolders,
   log: Logger,
   recentMax: number,
+  throughZxid?: Zxid,
 ): LoadedDatabase {
   const loader = new DatabaseLoader(() => emptyStore(configuration), recentMax);
   const begun = performance.now();
   const { lastZxid, snapshot } = recover(folders, loader, {
     trustEmptySnapshot: configuration.snapshotTrustEmpty,
     notice: (text) => log.warn(text),
+    ...(throughZxid === undefined ? {} : { throughZxid }),
   });
-  const database = loader.finish(lastZxid, snapshot);
+  const snapshots = listSnapshots(folders.snapshots).map(({ zxid }) => zxid);
+  const oldestZxid = oldestWithLog(snapshots, listLogs(folders.logs)[0]?.zxid, snapshot?.zxid ?? 0);
+  const database = loader.finish(lastZxid, snapshot, oldestZxid);
   writeConfiguration(database.store, configuration);
   for (const { sessionId, paths } of database.orphans) {
     log.warn({ session: formatSessionId(sessionId), paths }, "ephemeral znodes without a session were removed");

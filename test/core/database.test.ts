@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contentOf, databaseOfImage, treeSource } from "../../src/core/database.js";
+import { contentOf, databaseOfImage, oldestWithLog, treeSource } from "../../src/core/database.js";
 import { memorySource } from "../../src/core/log/byte-source.js";
 import { encodeImage } from "../../src/core/log/snapshot-format.js";
 import type { Transaction } from "../../src/core/log/transactions.js";
@@ -58,4 +58,16 @@ test("znodes made while an image was have their ACLs once the transactions behin
     assert.equal(store.acls.usagesOf(store.aclId(store.findPath(path))), 1, path);
   }
   assert.deepEqual(aclAt(store, "/c"), aclOf("again"));
+});
+
+test("a history can be cut back to the oldest snapshot since which no log is missing", () => {
+  const EPOCH = 2 ** 32;
+  assert.equal(oldestWithLog([0, 6, 9], 1, 9), 0);
+  assert.equal(oldestWithLog([0, 6, 9], 5, 9), 6);
+  assert.equal(oldestWithLog([0, 6, 9], 10, 9), 9);
+  assert.equal(oldestWithLog([0, 6, 9], undefined, 9), 9, "an image has replaced the log");
+  // The first log of an epoch may stand behind an image of the one before, but not behind what the image replaced.
+  assert.equal(oldestWithLog([0, EPOCH + 3], EPOCH + 1, EPOCH + 3), 0);
+  assert.equal(oldestWithLog([0, 50, EPOCH + 3], EPOCH + 1, EPOCH + 3), 50);
+  assert.equal(oldestWithLog([0, 50, EPOCH + 3], EPOCH + 2, EPOCH + 3), EPOCH + 3);
 });

@@ -9,6 +9,7 @@ import {
   DatabaseLoader,
   databaseOfImage,
   type LoadedDatabase,
+  oldestWithLog,
   type TreeSource,
   treeSource,
 } from "../../core/database.js";
@@ -245,13 +246,19 @@ export class SimulatedDisk implements MemberStorage {
     const tail = newest === undefined ? undefined : decodeSnapshot(memorySource(newest.bytes), loader);
     const snapshotZxid = newest === undefined ? 0 : zxidOf(newest);
     let lastZxid = snapshotZxid;
-    for (const { zxid, payload } of contents.log.after(lastZxid)) {
-      if (!isNextZxid(lastZxid, zxid)) throw new Violation(`the log has a gap before 0x${zxid.toString(16)}`);
+    const logged = contents.log.after(0);
+    for (const { zxid, payload } of logged) {
       const { header, transaction, digest } = readLogRecord(new ByteReader(payload));
+      if (zxid <= snapshotZxid) {
+        loader.covered(header, transaction, digest);
+        continue;
+      }
+      if (!isNextZxid(lastZxid, zxid)) throw new Violation(`the log has a gap before 0x${zxid.toString(16)}`);
       loader.apply(header, transaction, digest);
       lastZxid = zxid;
     }
-    return loader.finish(lastZxid, tail === undefined ? undefined : { ...tail, zxid: snapshotZxid });
+    const oldestZxid = oldestWithLog(contents.snapshots.map(zxidOf), logged[0]?.zxid, snapshotZxid);
+    return loader.finish(lastZxid, tail === undefined ? undefined : { ...tail, zxid: snapshotZxid }, oldestZxid);
   }
 
   private appended(contents: DiskContents, entries: readonly LogEntry[]): DiskContents {

@@ -252,7 +252,7 @@ export class SimulatedServer implements LinkEnd {
   private createProcess(database: LoadedDatabase): Process {
     const { options, random, world, disk } = this;
     const { parts } = world;
-    const { store, sessions, lastZxid, recent, baseZxid, snapshotZxid: floorZxid } = database;
+    const { store, sessions, lastZxid, recent, baseZxid, floorZxid } = database;
     const { acceptedEpoch, currentEpoch } = disk.epochs;
     this.note(`starts: epochs ${acceptedEpoch}/${currentEpoch}, last zxid 0x${lastZxid.toString(16)}`);
     const now = this.clock.nowMs;

@@ -15,7 +15,7 @@ export interface RecoveredState {
   readonly recent: readonly LogEntry[];
   /** The zxid right before the first of `recent`, or `lastZxid` where there is none. */
   readonly baseZxid: Zxid;
-  /** How far back the log can be cut: to a zxid that a snapshot is not beyond and the log has not lost anything since. */
+  /** How far back the history can be cut: to a snapshot since which the log has not lost anything. */
   readonly floorZxid: Zxid;
 }
 

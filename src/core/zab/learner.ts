@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.js";
 import { ByteReader, MalformedBytesError } from "../../base/bytes.js";
-import { counterOf, epochOf, formatZxid, makeZxid, type Zxid } from "../../base/zxid.js";
+import { COUNTER_MAX, counterOf, epochOf, formatZxid, makeZxid, type Zxid } from "../../base/zxid.js";
 import {
   AckEpoch,
   LeaderInfo,
@@ -28,10 +28,17 @@ type Phase =
   | "ready"
   | "active";
 
-/** Why a learner reports a shorter history than it has: a leader told it to cut behind an entry that it does not hold. */
+/**
+ * Reported in place of where the history ends, this makes a leader send an image: upstream's would have to truncate across
+ * epochs, which it does not (LearnerHandler.queueCommittedProposals). Zero would not do: the answer to that may be
+ * everything since the beginning, which could be stored only in place of acknowledged history.
+ */
+const WANTS_IMAGE = makeZxid(0, COUNTER_MAX);
+
+/** Why a learner reports another history than it has: a leader told it to cut where it cannot. */
 export interface RefusedTruncation {
   readonly epoch: number;
-  /** The last entry of its own before that. */
+  /** The last entry of its own before that, or `WANTS_IMAGE` where it knows none that it can cut back to. */
   readonly zxid: Zxid;
 }
 
@@ -279,7 +286,7 @@ export class Learner implements MemberState {
   /** The leader has committed this server's whole log, so all of it counts; `zxid` is how far it has come. */
   private handleDiff(zxid: Zxid): boolean {
     const { journal } = this.member;
-    if (zxid < (this.claimedZxid ?? journal.lastZxid)) return false;
+    if (zxid < (this.claimedZxid ?? journal.lastZxid) || this.claimedZxid === WANTS_IMAGE) return false;
     if (this.claimedZxid !== undefined) journal.truncate(this.claimedZxid);
     journal.applyThrough(journal.lastZxid);
     this.phase = "synchronizing";
@@ -288,12 +295,15 @@ export class Learner implements MemberState {
 
   private handleTrunc(zxid: Zxid): boolean {
     const { journal } = this.member;
-    if (zxid > journal.lastZxid || zxid < journal.floorZxid) return false;
+    if (zxid > journal.lastZxid) return false;
     const before = journal.window.lastAtOrBefore(zxid);
-    if (before !== undefined && before !== zxid) {
-      // Upstream's leader truncates to its own last entry even where this server cannot have it. Reporting a history
-      // that ends before makes it choose again; nothing is cut until both hold the same entry.
-      this.refusedTruncation = { epoch: this.epoch, zxid: before };
+    // Leaders of the extension choose entries that both hold, and know how far back this server can go.
+    const holds = before === undefined ? this.batched : before === zxid;
+    if (!holds || zxid < journal.floorZxid) {
+      // Upstream's leader truncates to its own last entry even where this server cannot have it. Another report makes it
+      // choose again; nothing is cut until both hold the same entry, or an image has come.
+      const canReport = before !== undefined && before >= journal.floorZxid;
+      this.refusedTruncation = { epoch: this.epoch, zxid: canReport ? before : WANTS_IMAGE };
       return false;
     }
     journal.truncate(zxid);

@@ -70,7 +70,7 @@ export class MemberEngine implements Engine {
     this.host = host;
     this.log = log;
     this.peers = new Map(servers.map((server) => [server.id, server]));
-    const { lastZxid, recent, baseZxid, snapshotZxid } = database;
+    const { lastZxid, recent, baseZxid, floorZxid } = database;
     const now = performance.now();
     const machine = new ZabServer(
       {
@@ -89,7 +89,7 @@ export class MemberEngine implements Engine {
         lastZxid,
         recent,
         baseZxid,
-        floorZxid: snapshotZxid,
+        floorZxid,
       },
       now,
     );

@@ -1,5 +1,6 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { assert } from "../../base/assert.js";
 import { ByteWriter } from "../../base/bytes.js";
 import type { Zxid } from "../../base/zxid.js";
 import type { EpochName, MemberStorage } from "../../core/command-runner.js";
@@ -79,8 +80,10 @@ export class FileStorage implements MemberStorage {
   truncate(zxid: Zxid, reload: boolean, done: (database: Database | undefined) => void): void {
     this.takeTime(async () => {
       await this.appender.close();
-      truncateHistory(this.folders, zxid);
-      const database = reload ? loadDatabase(this.configuration, this.folders, this.log, 0) : undefined;
+      // Before anything is cut: if older snapshots and logs turn out not to be whole, this server still has what it had.
+      const database = reload ? loadDatabase(this.configuration, this.folders, this.log, 0, zxid) : undefined;
+      assert(database === undefined || database.lastZxid === zxid, "a history is cut behind an entry that it holds");
+      truncateHistory(this.folders, zxid, database?.snapshotZxid);
       this.appender = this.openAppender();
       this.log.info({ zxid: `0x${zxid.toString(16)}` }, "history cut to the leader's");
       return () => done(database);

@@ -22,11 +22,15 @@ export interface RecoverySink extends SnapshotSink {
    * already, and applying them again has to end in the same tree. Byte fields are valid during the call only.
    */
   apply(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void;
+  /** Those of the last log that the snapshot holds already, as they stand there, before any that is applied. */
+  covered?(header: TxnHeader, transaction: Transaction, digest: TxnDigest | undefined): void;
 }
 
 export interface RecoveryOptions {
   /** `snapshot.trust.empty`: logs without any snapshot are the whole history. */
   readonly trustEmptySnapshot: boolean;
+  /** Loads the history as it was then, as if there were nothing later, and changes nothing on disk. */
+  readonly throughZxid?: Zxid;
   /** Told of everything that was not as a clean stop leaves it, in a sentence that names the file. */
   notice(text: string): void;
 }
@@ -47,17 +51,18 @@ export interface Recovered {
  * two transactions that are not consecutive, and in logs without a snapshot.
  */
 export function recover(folders: StorageFolders, sink: RecoverySink, options: RecoveryOptions): Recovered {
-  const snapshot = loadNewestSnapshot(folders.snapshots, sink, options);
-  const logs = listLogs(folders.logs);
+  const throughZxid = options.throughZxid ?? Number.POSITIVE_INFINITY;
+  const snapshot = loadNewestSnapshot(folders.snapshots, sink, options, throughZxid);
+  const logs = listLogs(folders.logs).filter(({ zxid }) => zxid <= throughZxid);
   if (snapshot === undefined && logs.length > 0 && !options.trustEmptySnapshot) {
     const holdsNothing = logs.every((log) => withFile(log.path, (source) => source.sizeBytes === 0));
     if (!holdsNothing) throw new UserError(USER_ERRORS.logWithoutSnapshot, {}, folders.logs);
   }
-  const replay = new Replay(snapshot?.zxid ?? 0, sink);
+  const replay = new Replay(snapshot?.zxid ?? 0, throughZxid, sink);
   const relevant = logsAfter(logs, replay.lastZxid);
   for (const [index, log] of relevant.entries()) {
     const end = replay.read(log);
-    settleEnd(log, end, index === relevant.length - 1, options);
+    settleEnd(log, end, index === relevant.length - 1 && options.throughZxid === undefined, options);
   }
   return { snapshot, lastZxid: replay.lastZxid, applied: replay.applied };
 }
@@ -69,13 +74,23 @@ export function logsAfter(logs: readonly NumberedFile[], zxid: Zxid): readonly N
   return logs.slice(first);
 }
 
-function loadNewestSnapshot(folder: string, sink: RecoverySink, options: RecoveryOptions): Recovered["snapshot"] {
-  const newestFirst = listSnapshots(folder).reverse().slice(0, SNAPSHOTS_TRIED_MAX);
+function loadNewestSnapshot(
+  folder: string,
+  sink: RecoverySink,
+  options: RecoveryOptions,
+  throughZxid: Zxid,
+): Recovered["snapshot"] {
+  const newestFirst = listSnapshots(folder)
+    .filter(({ zxid }) => zxid <= throughZxid)
+    .reverse()
+    .slice(0, SNAPSHOTS_TRIED_MAX);
   let newestFault: { readonly path: string; readonly reason: string } | undefined;
   for (const file of newestFirst) {
     try {
       const tail = readSnapshot(file, sink);
-      return { ...tail, path: file.path, zxid: file.zxid };
+      if ((tail.digest?.zxid ?? 0) <= throughZxid) return { ...tail, path: file.path, zxid: file.zxid };
+      // It was taken while later transactions were applied, and shows some of them.
+      sink.clear();
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       options.notice(`snapshot ${file.path} is not valid and is passed over: ${error.message}`);
@@ -91,10 +106,12 @@ function loadNewestSnapshot(folder: string, sink: RecoverySink, options: Recover
 class Replay {
   lastZxid: Zxid;
   applied = 0;
+  private readonly throughZxid: Zxid;
   private readonly sink: RecoverySink;
 
-  constructor(snapshotZxid: Zxid, sink: RecoverySink) {
+  constructor(snapshotZxid: Zxid, throughZxid: Zxid, sink: RecoverySink) {
     this.lastZxid = snapshotZxid;
+    this.throughZxid = throughZxid;
     this.sink = sink;
   }
 
@@ -102,7 +119,11 @@ class Replay {
     return withFile(log.path, (source) =>
       readLog(source, ({ header, transaction, digest }, offset) => {
         // In the snapshot already, or logged a second time when a follower was synchronized.
-        if (header.zxid <= this.lastZxid) return;
+        if (header.zxid <= this.lastZxid) {
+          if (this.applied === 0) this.sink.covered?.(header, transaction, digest);
+          return;
+        }
+        if (header.zxid > this.throughZxid) return;
         if (!isNextZxid(this.lastZxid, header.zxid)) {
           const details = { last: formatZxid(this.lastZxid), next: formatZxid(header.zxid), offset };
           throw new UserError(USER_ERRORS.logGap, details, log.path);

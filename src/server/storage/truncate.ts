@@ -17,10 +17,10 @@ export function cut(path: string, sizeBytes: number): void {
 
 /**
  * Forgets every transaction after `zxid`, in logs and snapshots, newest first, so that a crash in between leaves a
- * history without a gap. No file may be open.
+ * history without a gap; snapshots after `snapshotZxid`, since one may show more than its name says. No file may be open.
  */
-export function truncateHistory(folders: StorageFolders, zxid: Zxid): void {
-  for (const { path, zxid: from } of listSnapshots(folders.snapshots).reverse()) if (from > zxid) unlinkSync(path);
+export function truncateHistory(folders: StorageFolders, zxid: Zxid, snapshotZxid = zxid): void {
+  for (const { path, zxid: at } of listSnapshots(folders.snapshots).reverse()) if (at > snapshotZxid) unlinkSync(path);
   syncFolder(folders.snapshots);
   for (const { path, zxid: first } of listLogs(folders.logs).reverse()) {
     if (first > zxid) {
