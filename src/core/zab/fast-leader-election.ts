@@ -78,14 +78,15 @@ export class FastLeaderElection {
     if (notification.state === "looking") this.tell(from, state);
   }
 
-  peerUp(peer: ServerId, state: ServerStateName): void {
+  /** `isElecting`: this server takes part in an election. */
+  peerUp(peer: ServerId, isElecting: boolean): void {
     this.down.delete(peer);
-    if (state === "looking") this.tell(peer, state);
+    if (isElecting) this.tell(peer, "looking");
   }
 
-  peerDown(peer: ServerId, state: ServerStateName, nowMs: number): ServerId | undefined {
+  peerDown(peer: ServerId, isElecting: boolean, nowMs: number): ServerId | undefined {
     this.down.add(peer);
-    return state === "looking" ? this.decide(nowMs) : undefined;
+    return isElecting ? this.decide(nowMs) : undefined;
   }
 
   tick(nowMs: number): ServerId | undefined {

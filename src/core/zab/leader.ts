@@ -66,6 +66,8 @@ export class Leader implements MemberState {
   /** Somebody waits for a round that has not begun. */
   private roundWanted = false;
   private readonly localSyncs: PendingLocalSync[] = [];
+  /** The last entry when this server's own log was looked at and found to lag, and when that was. */
+  private unstored: { readonly zxid: Zxid; readonly sinceMs: number } | undefined;
   private broadcastingSinceMs = 0;
   private ended = false;
 
@@ -162,8 +164,15 @@ export class Leader implements MemberState {
 
   tick(): void {
     const { nowMs } = this.member;
-    if (this.phase !== "broadcasting" && nowMs >= this.giveUpAtMs) {
-      this.member.becomeLooking(`no quorum while ${this.phase}`);
+    if (this.phase === "broadcasting") {
+      if (this.isLogOverdue()) {
+        this.member.standAside("its own log did not become durable in time");
+        return;
+      }
+    } else if (nowMs >= this.giveUpAtMs) {
+      const waitsForDisk = this.phase === "accepting" || (this.phase === "synchronizing" && !this.entered);
+      if (waitsForDisk) this.member.standAside(`its disk did not keep up while ${this.phase}`);
+      else this.member.becomeLooking(`no quorum while ${this.phase}`);
       return;
     }
     for (const handler of [...this.handlers.values()]) {
@@ -198,6 +207,17 @@ export class Leader implements MemberState {
     this.member.journal.heldZxid = Number.POSITIVE_INFINITY;
     for (const connection of [...this.strangers, ...this.handlers.keys()]) this.member.close(connection, reason);
     if (this.phase === "broadcasting") this.member.journal.shut();
+  }
+
+  /**
+   * Followers commit without this server's disk, and what it has not stored has to be kept in memory: a leader has as long
+   * for that as it gives its followers.
+   */
+  private isLogOverdue(): boolean {
+    const { journal, nowMs, options } = this.member;
+    if (this.unstored !== undefined && journal.durableZxid >= this.unstored.zxid) this.unstored = undefined;
+    if (journal.durableZxid < journal.lastZxid) this.unstored ??= { zxid: journal.lastZxid, sinceMs: nowMs };
+    return this.unstored !== undefined && nowMs - this.unstored.sinceMs >= options.syncLimit * options.tickTimeMs;
   }
 
   private introduce(connection: ConnectionId, packet: QuorumPacket): string | undefined {

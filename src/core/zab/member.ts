@@ -23,6 +23,8 @@ export interface Member {
   /** The vote that this server answers with names this epoch from now on. */
   enterEpoch(epoch: number): void;
   becomeLooking(reason: string): void;
+  /** As `becomeLooking`, but takes part in no election before every command so far is durable. */
+  standAside(reason: string): void;
 }
 
 /** The state a server is in when it is not looking for a leader. Not to be called again once the server has left it. */

@@ -34,6 +34,8 @@ export class ZabServer implements Member {
   nowMs: number;
   protected readonly election: FastLeaderElection;
   private state: Leader | Learner | undefined;
+  /** Its disk hangs: whoever elected this server would wait for it in vain. */
+  private isAside = false;
   /** Why this server last began to look for a leader. */
   lastReason = "it was started";
   /** Learners that came before this server knew whether it would lead, with what they said. */
@@ -91,10 +93,10 @@ export class ZabServer implements Member {
         this.handleNotification(message.from, message.notification);
         return;
       case "peerUp":
-        this.election.peerUp(message.peer, this.stateName);
+        this.election.peerUp(message.peer, this.isElecting);
         return;
       case "peerDown":
-        this.elected(this.election.peerDown(message.peer, this.stateName, this.nowMs));
+        this.elected(this.election.peerDown(message.peer, this.isElecting, this.nowMs));
         return;
       case "accepted":
         this.handleAccepted(message.connection);
@@ -124,8 +126,8 @@ export class ZabServer implements Member {
 
   /** To be called every few milliseconds: times are checked only here. */
   tick(): void {
-    if (this.state === undefined) this.elected(this.election.tick(this.nowMs));
-    else this.state.tick();
+    if (this.isElecting) this.elected(this.election.tick(this.nowMs));
+    else this.state?.tick();
   }
 
   /** Only while `nextZxid` is defined, and with that zxid. */
@@ -206,12 +208,17 @@ export class ZabServer implements Member {
   }
 
   becomeLooking(reason: string): void {
-    assert(this.state !== undefined, "a server that is looking does not begin to");
-    if (this.state instanceof Learner) this.refusedTruncation = this.state.refusedTruncation;
-    this.state.end(reason);
-    this.state = undefined;
-    this.lastReason = reason;
+    this.leaveState(reason);
     this.look();
+  }
+
+  standAside(reason: string): void {
+    this.leaveState(reason);
+    this.isAside = true;
+    this.journal.whenStored(() => {
+      this.isAside = false;
+      this.look();
+    });
   }
 
   protected createElection(send: (to: ServerId, notification: Notification) => void): FastLeaderElection {
@@ -220,6 +227,18 @@ export class ZabServer implements Member {
 
   protected createLeader(): Leader {
     return new Leader(this);
+  }
+
+  private get isElecting(): boolean {
+    return this.state === undefined && !this.isAside;
+  }
+
+  private leaveState(reason: string): void {
+    assert(this.state !== undefined, "a server that is looking does not begin to");
+    if (this.state instanceof Learner) this.refusedTruncation = this.state.refusedTruncation;
+    this.state.end(reason);
+    this.state = undefined;
+    this.lastReason = reason;
   }
 
   private look(): void {
@@ -260,8 +279,8 @@ export class ZabServer implements Member {
   }
 
   private handleNotification(from: ServerId, notification: Notification): void {
-    if (this.state === undefined) this.elected(this.election.receive(from, notification, this.nowMs));
-    else this.election.answer(from, notification, this.stateName);
+    if (this.isElecting) this.elected(this.election.receive(from, notification, this.nowMs));
+    else if (this.state !== undefined) this.election.answer(from, notification, this.stateName);
   }
 
   private handleAccepted(connection: ConnectionId): void {
