@@ -38,6 +38,8 @@ export class FileStorage implements MemberStorage {
   private appender: LogAppender;
   private readonly batch = new ByteWriter(65_536);
   private readonly images = new Map<ConnectionId, ReceivedImage>();
+  /** Ends when what takes time is done. */
+  private work: Promise<void> = Promise.resolve();
   private closed = false;
 
   constructor(
@@ -128,8 +130,10 @@ export class FileStorage implements MemberStorage {
     unlinkSync(image.path);
   }
 
+  /** What was begun is done first: it uses the image, and leaves another log open than it found. */
   async close(): Promise<void> {
     this.closed = true;
+    await this.work;
     for (const connection of [...this.images.keys()]) this.dropImage(connection);
     await this.appender.close();
   }
@@ -161,11 +165,8 @@ export class FileStorage implements MemberStorage {
 
   /** Runs what `work` comes to, unless it fails: then nothing follows. */
   private takeTime(work: () => Promise<() => void>): void {
-    work()
+    this.work = work()
       .then((done) => done())
-      .catch((error: unknown) => {
-        // Who closes takes the images away.
-        if (!this.closed) this.listener.fatal(error as Error);
-      });
+      .catch((error: unknown) => this.listener.fatal(error as Error));
   }
 }

@@ -119,3 +119,28 @@ describe("a history whose tail a start-up snapshot holds", () => {
     assert.equal(floorZxid, makeZxid(2, 5));
   });
 });
+
+describe("a server that is told to stop while it installs an image", () => {
+  it("has done so when it has stopped, and leaves nothing open and nothing lying about", async (context) => {
+    const disk = await diskWithLog(context, 3);
+    const before = disk.load();
+    const [storage, failure] = openStorage(context, disk);
+    const failures: Error[] = [];
+    void failure.then((error) => failures.push(error));
+    const source = treeSource(before.store, before.sessions, () => at(9));
+    for (const bytes of encodeHere(source, "image", SNAPSHOT_CHUNK_BYTES)) storage.imageBytes(-1, bytes);
+    storage.imageBytes(-2, Buffer.from("part of another"));
+    let installed: Database | undefined;
+    storage.install(at(9), -1, (database) => {
+      installed = database;
+    });
+    await storage.close();
+    assert.equal(installed?.lastZxid, at(9));
+    assert.deepEqual(failures, []);
+    assert.equal(disk.load().lastZxid, at(9));
+    assert.deepEqual(
+      readdirSync(disk.folders.snapshots).filter((name) => name.endsWith(".tmp")),
+      [],
+    );
+  });
+});
