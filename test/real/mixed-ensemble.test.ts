@@ -9,6 +9,7 @@ import { placesHere } from "../../src/targets/places.js";
 import { startEnsemble } from "../../src/targets/process/managed-ensemble.js";
 import type { Ensemble, Member } from "../../src/targets/target.js";
 import { findZookeeper } from "../../src/targets/zookeeper/find.js";
+import { askFourLetterWord } from "../../src/targets/zookeeper/four-letter-words.js";
 import { planZookeeper } from "../../src/targets/zookeeper/kind.js";
 import { addressOf, dumpOf } from "../support/ensemble-load.js";
 import { haveReal } from "../support/real.js";
@@ -66,6 +67,43 @@ async function waitForLeader(ensemble: Ensemble): Promise<Member> {
   }
   throw new Error("no leader within a minute");
 }
+
+/** Each member's answer to srvr, the leader's first, without what differs from run to run. */
+async function srvrOf(ensemble: Ensemble): Promise<readonly string[]> {
+  const answers = await Promise.all(ensemble.members.map(({ client }) => askFourLetterWord(client, "srvr")));
+  const isVolatile = /^(Zookeeper version|Latency|Received|Sent|Connections)/;
+  return answers
+    .map((answer) =>
+      answer!
+        .split("\n")
+        .filter((line) => !isVolatile.test(line))
+        .join("\n"),
+    )
+    .sort((a, b) => Number(b.includes("Mode: leader")) - Number(a.includes("Mode: leader")));
+}
+
+it("an ensemble of core servers says of itself what one of Apache servers does", async (context) => {
+  const seen: unknown[] = [];
+  for (const kinds of [
+    ["zookeeper", "zookeeper", "zookeeper"],
+    ["core", "core", "core"],
+  ] as const) {
+    const ensemble = await startMixed(context, kinds);
+    if (ensemble === undefined) return;
+    const leader = await waitForLeader(ensemble);
+    const fresh = await srvrOf(ensemble);
+    const client = await connect({ servers: addressOf([leader]) });
+    await client.create("/first", Buffer.alloc(100));
+    await client.create("/second", Buffer.alloc(10));
+    await client.close();
+    const [written] = await srvrOf(ensemble);
+    await askFourLetterWord(leader.client, "srst");
+    const [reset] = await srvrOf(ensemble);
+    seen.push({ fresh, written, reset });
+    await ensemble.stop();
+  }
+  assert.deepEqual(seen[1], seen[0]);
+});
 
 describe("an ensemble of core and Apache servers", () => {
   for (const [title, kinds] of [

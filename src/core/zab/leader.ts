@@ -14,6 +14,7 @@ import {
 import type { ConnectionId, LogEntry } from "./effects.js";
 import { LearnerHandler } from "./learner-handler.js";
 import type { Member, MemberState } from "./member.js";
+import { ProposalSizes } from "./proposal-sizes.js";
 import { quorumPosition, type ServerId } from "./quorum-verifier.js";
 
 /**
@@ -42,6 +43,9 @@ export interface LeaderStatus {
   /** Syncs that clients wait for. */
   readonly pendingSyncs: number;
   readonly uptimeMs: number;
+  readonly epoch: number;
+  /** As they are now; may be reset. */
+  readonly proposalSizes: ProposalSizes;
 }
 
 /** A leader, from its election until it gives up (upstream: Leader). */
@@ -69,6 +73,7 @@ export class Leader implements MemberState {
   /** The last entry when this server's own log was looked at and found to lag, and when that was. */
   private unstored: { readonly zxid: Zxid; readonly sinceMs: number } | undefined;
   private broadcastingSinceMs = 0;
+  private readonly proposalSizes = new ProposalSizes();
   private ended = false;
 
   constructor(member: Member) {
@@ -96,6 +101,8 @@ export class Leader implements MemberState {
       syncedObservers: synchronized.length - syncedFollowers,
       pendingSyncs: handlers.reduce((sum, handler) => sum + handler.pendingSyncs, this.localSyncs.length),
       uptimeMs: this.member.nowMs - this.broadcastingSinceMs,
+      epoch: this.epoch,
+      proposalSizes: this.proposalSizes,
     };
   }
 
@@ -108,6 +115,7 @@ export class Leader implements MemberState {
     assert(this.phase === "broadcasting", "a leader proposes once a quorum stands at its history");
     assert(entry.zxid === this.nextZxid, "proposals have consecutive zxids");
     this.proposedZxid = entry.zxid;
+    this.proposalSizes.record(entry.payload.length);
     this.member.journal.append(entry);
     // The counter must not run into the epoch, so the last one of an epoch ends it (upstream: Leader.propose).
     if (counterOf(entry.zxid) === COUNTER_MAX) this.member.becomeLooking("the zxids of this epoch are used up");

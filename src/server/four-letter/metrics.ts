@@ -65,6 +65,10 @@ export function collectMetrics(view: ServerView): readonly Metric[] {
   add("gauge", "synced_non_voting_followers", leader && 0, "followers without a vote, which there are none of");
   add("gauge", "pending_syncs", leader?.pendingSyncs, "syncs that clients wait for");
   add("counter", "leader_uptime", leader && Math.round(leader.uptimeMs), "ms since this leader serves");
+  const sizes = leader?.proposalSizes;
+  add("gauge", "last_proposal_size", sizes?.last, "size of the last proposal, bytes; -1 before the first");
+  add("gauge", "max_proposal_size", sizes?.max, "size of the largest proposal, bytes; -1 before the first");
+  add("gauge", "min_proposal_size", sizes?.min, "size of the smallest proposal, bytes; -1 before the first");
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   add("gauge", "process_resident_memory_bytes", rss, "resident memory of the process, bytes");

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
-import { formatZxid } from "../../base/zxid.js";
+import { formatZxid, makeZxid } from "../../base/zxid.js";
 import type { ClientConnection } from "../../core/request/client-connection.js";
 import { formatSessionId } from "../../core/session/session-id.js";
+import type { LeaderStatus } from "../../core/zab/leader.js";
 import { OP } from "../../jute/opcodes.js";
 import { formatServers } from "../configuration/server-line.js";
 import { isReplicated, type ServerConfiguration } from "../configuration/zoo-cfg.js";
@@ -55,17 +56,25 @@ function latencyText(view: ServerView): string {
   return `${minimum}/${Number.isInteger(mean) ? mean.toFixed(1) : mean}/${Math.round(latencyMaxMs)}`;
 }
 
+function proposalSizes({ proposalSizes: { last, min, max } }: LeaderStatus): string {
+  return `Proposal sizes last/min/max: ${last}/${min}/${max}`;
+}
+
 function statistics(view: ServerView): string {
   const { core, store } = view;
+  const leader = view.ensemble()?.leader;
+  // A leader stands at the beginning of its epoch before anything is written.
+  const zxid = leader === undefined ? core.appliedZxid : Math.max(core.appliedZxid, makeZxid(leader.epoch, 0));
   return [
     `Latency min/avg/max: ${latencyText(view)}`,
     `Received: ${core.statistics.receivedCount}`,
     `Sent: ${core.statistics.sentCount}`,
     `Connections: ${core.connections.size}`,
     `Outstanding: ${core.outstandingCount}`,
-    `Zxid: 0x${formatZxid(core.appliedZxid)}`,
+    `Zxid: 0x${formatZxid(zxid)}`,
     `Mode: ${view.mode()}`,
     `Node count: ${store.nodeCount}`,
+    ...(leader === undefined ? [] : [proposalSizes(leader)]),
     "",
   ].join("\n");
 }
@@ -197,8 +206,9 @@ const WORDS: Readonly<Record<string, Word>> = {
     for (const connection of core.connections) connection.statistics.reset();
     return "Connection stats reset.\n";
   },
-  srst: ({ core }) => {
+  srst: ({ core, ensemble }) => {
     core.statistics.reset();
+    ensemble()?.leader?.proposalSizes.reset();
     return "Server stats reset.\n";
   },
   conf,
