@@ -87,6 +87,7 @@ const REFUSED = new Map([
   ["secureClientPort", "TLS is not supported"],
   ["sslQuorum", "TLS between servers is not supported"],
   ["dynamicConfigFile", "dynamic configuration is not supported"],
+  ["reconfigEnabled", "changing the members of a running ensemble is not supported yet; leave it false"],
   ["enforceQuota", "quotas are not enforced"],
   ["sessionRequireClientSASLAuth", "SASL is not supported"],
   ["localSessionsEnabled", "local sessions are not supported"],

@@ -63,6 +63,7 @@ describe("zoo.cfg", () => {
     refused(`${MINIMAL}minSessionTimeout=5000\nmaxSessionTimeout=4000`, /:3: minSessionTimeout: 5000 ms is above/);
     refused(`${MINIMAL}tickTim=2000`, /:3: tickTim: no such key/);
     refused(`${MINIMAL}secureClientPort=2281`, /:3: secureClientPort: TLS is not supported/);
+    refused(`${MINIMAL}reconfigEnabled=true`, /:3: reconfigEnabled: changing the members .* is not supported yet/);
     refused(
       `${MINIMAL}server.1=a:1:2\nserver.2=b:1:2:observer`,
       /:4: server\.2: an observer needs at least two participants/,
@@ -93,6 +94,7 @@ describe("zoo.cfg", () => {
 
   it("allows a key that only says that something is off", () => {
     assert.equal(parseServerConfiguration("/z", `${MINIMAL}sslQuorum=false`).warnings.length, 0);
+    assert.equal(parseServerConfiguration("/z", `${MINIMAL}reconfigEnabled=false`).warnings.length, 0);
   });
 
   it("reads an ensemble with its own number", () => {
