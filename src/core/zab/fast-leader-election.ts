@@ -91,7 +91,9 @@ export class FastLeaderElection {
 
   tick(nowMs: number): ServerId | undefined {
     if (nowMs >= this.resendAtMs) {
-      this.intervalMs = Math.min(this.intervalMs * 2, this.options.notificationIntervalMaxMs);
+      const { serverId, notificationIntervalMaxMs, observerIntervalMaxMs } = this.options;
+      const intervalMaxMs = this.isVoter(serverId) ? notificationIntervalMaxMs : observerIntervalMaxMs;
+      this.intervalMs = Math.min(this.intervalMs * 2, intervalMaxMs);
       this.broadcast(nowMs);
     }
     return this.decide(nowMs);

@@ -21,6 +21,8 @@ export interface ZabOptions {
   /** Silence in an election is answered by sending again, after times that double from min to max. */
   readonly notificationIntervalMinMs: number;
   readonly notificationIntervalMaxMs: number;
+  /** An observer is told of nothing that it does not ask for, so it asks this often at least. */
+  readonly observerIntervalMaxMs: number;
   /** How long to wait for a better vote, where some voter that may be alive has not voted. */
   readonly settleMs: number;
   /** The pause between tries to connect to a leader that does not accept yet. */
@@ -44,6 +46,7 @@ export const ZAB_DEFAULTS = {
   batched: true,
   notificationIntervalMinMs: 200,
   notificationIntervalMaxMs: 60_000,
+  observerIntervalMaxMs: 1_000,
   settleMs: 200,
   connectRetryMs: 20,
   windowEntriesMin: 500,
@@ -55,6 +58,7 @@ export const ZAB_DEFAULTS = {
 export function checkZabOptions(options: ZabOptions): void {
   assert(options.tickTimeMs > 0 && options.initLimit > 0 && options.syncLimit > 0, "time limits are positive");
   assert(options.notificationIntervalMinMs <= options.notificationIntervalMaxMs, "min is at most max");
+  assert(options.notificationIntervalMinMs <= options.observerIntervalMaxMs, "min is at most an observer's max");
   assert(options.connectRetryMs < options.peerTimeoutMs, "a peer is not given up before a second try");
   assert(options.inFlightBytesMax < options.windowBytesMax, "what is under way to a learner is still in the window");
   assert(options.windowHeldBytesMax >= options.windowBytesMax, "what is held is in the window");
