@@ -7,9 +7,9 @@ import { MultiResponse, type MultiResult } from "../jute/multi.js";
 import { EVENT_TYPE, KEEPER_STATE, OP, PERMISSION, XID } from "../jute/opcodes.js";
 import { type Acl, ConnectRequest, ConnectResponse, type Id, STAT_BYTES, Stat, WatcherEvent } from "../jute/records.js";
 import type { Transaction } from "./log/transactions.js";
-import { permits } from "./request/access.js";
+import { idBytes, permits } from "./request/access.js";
 import { Applier, type ChangeListener, type PartResult } from "./request/apply.js";
-import { type ClientConnection, RequestStatistics } from "./request/client-connection.js";
+import { CLIENT_IDS_BYTES_MAX, type ClientConnection, RequestStatistics } from "./request/client-connection.js";
 import { OutstandingChanges } from "./request/outstanding-changes.js";
 import { Preparer } from "./request/prepare.js";
 import { Reads } from "./request/reads.js";
@@ -52,6 +52,13 @@ const WRITE_OPS: ReadonlySet<number> = new Set([
 
 /** A multi's create answers with a path only; the other creates with path and Stat (upstream: MultiResponse). */
 const CREATES_WITH_STAT: ReadonlySet<number> = new Set([OP.create2, OP.createContainer, OP.createTTL]);
+
+/** Each once; undefined where that is more than a connection may have. */
+function withIds(held: readonly Id[], proved: readonly Id[]): readonly Id[] | undefined {
+  const known = new Set(held.map(({ scheme, id }) => `${scheme}\0${id}`));
+  const ids = [...held, ...proved.filter(({ scheme, id }) => !known.has(`${scheme}\0${id}`))];
+  return ids.reduce((bytes, id) => bytes + idBytes(id), 0) > CLIENT_IDS_BYTES_MAX ? undefined : ids;
+}
 
 /**
  * What every server does for its clients, as a state machine: `received` and `tick` go in, `takeDirty` comes out. Time is
@@ -314,13 +321,10 @@ export abstract class ServiceCore {
       if (!(error instanceof MalformedBytesError)) throw error;
       return false;
     }
-    this.writeHeader(connection, xid, 0, proved === undefined ? ERROR.AUTHFAILED : ERROR.OK);
-    if (proved === undefined) {
-      this.close(connection);
-      return true;
-    }
-    const held = new Set(connection.ids.map(({ scheme, id }) => `${scheme}\0${id}`));
-    connection.ids = [...connection.ids, ...proved.filter(({ scheme, id }) => !held.has(`${scheme}\0${id}`))];
+    const ids = proved === undefined ? undefined : withIds(connection.ids, proved);
+    this.writeHeader(connection, xid, 0, ids === undefined ? ERROR.AUTHFAILED : ERROR.OK);
+    if (ids === undefined) this.close(connection);
+    else connection.ids = ids;
     return true;
   }
 

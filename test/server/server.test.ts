@@ -8,11 +8,12 @@ import { ByteReader } from "../../src/base/bytes.js";
 import { UserError } from "../../src/base/user-error.js";
 import { empty } from "../../src/jute/codec.js";
 import { ERROR } from "../../src/jute/errors.js";
+import { MultiResponse, type MultiWriteOperation, MultiWriteRequest } from "../../src/jute/multi.js";
 import { CREATE_MODE, OP } from "../../src/jute/opcodes.js";
 import * as records from "../../src/jute/records.js";
 import { parseServerConfiguration } from "../../src/server/configuration/zoo-cfg.js";
 import { type RunningServer, startServer } from "../../src/server/server.js";
-import { RawSession } from "../support/raw-session.js";
+import { type RawReply, RawSession } from "../support/raw-session.js";
 import { temporaryFolder } from "../support/temporary.js";
 
 const OPEN = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
@@ -55,6 +56,59 @@ async function word(port: number, text: string): Promise<string> {
   await once(socket, "close");
   return Buffer.concat(chunks).toString();
 }
+
+const AUTH = [{ perms: 31, id: { scheme: "auth", id: "" } }];
+
+async function prove(session: RawSession, user: string): Promise<number> {
+  const { err } = await session.send(OP.auth, records.AuthPacket, {
+    type: 0,
+    scheme: "digest",
+    auth: Buffer.from(`${user}:secret`),
+  });
+  return err;
+}
+
+function createsOf(prefix: string, count: number, acl: readonly records.Acl[]): readonly MultiWriteOperation[] {
+  return Array.from({ length: count }, (_, index) => ({
+    type: OP.create,
+    request: { path: `/${prefix}${index}`, data: null, acl, flags: CREATE_MODE.persistent },
+  }));
+}
+
+function errorsOf({ body }: RawReply): number[] {
+  const results = MultiResponse.read(new ByteReader(body));
+  return results.flatMap((result) => (result.type === OP.error ? [result.response.err] : []));
+}
+
+describe("a client with many ids", () => {
+  it("may prove so many, and no more: each of its requests to a follower carries them", async (context) => {
+    const server = await serve(context);
+    const session = await RawSession.open(server.clientPort);
+    for (let count = 0; count < 3; count++) assert.equal(await prove(session, `${count}`.repeat(20_000)), 0);
+    assert.equal(await prove(session, "x"), 0);
+    assert.equal(await prove(session, "0".repeat(20_000)), 0, "which it has proved already");
+    assert.equal(await prove(session, "3".repeat(20_000)), ERROR.AUTHFAILED);
+    await once(session.socket, "close");
+  });
+
+  it("cannot blow up a transaction by having `auth` written out time and again", async (context) => {
+    const server = await serve(context);
+    const session = await RawSession.open(server.clientPort);
+    for (let count = 0; count < 3; count++) await prove(session, `${count}`.repeat(20_000));
+    const few = await session.send(OP.multi, MultiWriteRequest, createsOf("few", 10, AUTH));
+    assert.deepEqual(errorsOf(few), []);
+    const many = await session.send(OP.multi, MultiWriteRequest, createsOf("many", 100, AUTH));
+    assert.ok(errorsOf(many).includes(ERROR.INVALIDACL));
+    assert.equal(await stat(session, "/many0"), ERROR.NONODE);
+    const permissions = Array.from({ length: 100 }, (_, perms) => ({ perms, id: { scheme: "auth", id: "" } }));
+    const request = { path: "/few0", acl: permissions, version: -1 };
+    assert.equal((await session.send(OP.setACL, records.SetACLRequest, request)).err, ERROR.INVALIDACL);
+    assert.equal(typeof (await stat(session, "/few9")), "object");
+    // What a client has written itself is bounded by the length of its request.
+    const own = await session.send(OP.multi, MultiWriteRequest, createsOf("own", 100, OPEN));
+    assert.deepEqual(errorsOf(own), []);
+  });
+});
 
 describe("a standalone server", () => {
   it("stamps znodes with the time of their request", async (context) => {

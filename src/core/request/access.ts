@@ -4,6 +4,8 @@ import type { Acl, Id } from "../../jute/records.js";
 /** Schemes whose ids prove who somebody is, so that the pseudo scheme `auth` may stand for them; `ip` does not. */
 const AUTHENTICATING_SCHEMES = new Set(["digest"]);
 
+const PERMS_BYTES = 4;
+
 function ipv4Bits(text: string): number | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
@@ -65,13 +67,25 @@ function isValidId(scheme: string, id: string): boolean {
   return false;
 }
 
+/** What an id takes in a packet, in bytes. */
+export function idBytes({ scheme, id }: Id): number {
+  return 8 + Buffer.byteLength(scheme ?? "") + Buffer.byteLength(id ?? "");
+}
+
+/** What is left for the ids that `auth` stands for to be written out in one transaction. */
+export interface WrittenOutBudget {
+  bytesLeft: number;
+}
+
 /**
  * The ACL that a create or setACL really sets: duplicates dropped, `auth` replaced by the ids that the connection has
- * proved (upstream: PrepRequestProcessor.fixupACL). Returns INVALIDACL where that leaves nothing or an id is not valid.
+ * proved (upstream: PrepRequestProcessor.fixupACL). Returns INVALIDACL where that leaves nothing, an id is not valid, or
+ * the ids written out are beyond the budget, which upstream does not limit.
  */
 export function effectiveAcl(
   asked: readonly Acl[] | null,
   ids: readonly Id[],
+  budget: WrittenOutBudget,
 ): readonly Acl[] | typeof ERROR.INVALIDACL {
   if (asked === null || asked.length === 0) return ERROR.INVALIDACL;
   const effective = new Map<string, Acl>();
@@ -86,7 +100,12 @@ export function effectiveAcl(
     } else if (id.scheme === "auth") {
       const proved = ids.filter((held) => AUTHENTICATING_SCHEMES.has(held.scheme ?? ""));
       if (proved.length === 0) return ERROR.INVALIDACL;
-      for (const held of proved) add(perms, held);
+      for (const held of proved) {
+        const count = effective.size;
+        add(perms, held);
+        if (effective.size > count) budget.bytesLeft -= PERMS_BYTES + idBytes(held);
+        if (budget.bytesLeft < 0) return ERROR.INVALIDACL;
+      }
     } else if (isValidId(id.scheme, id.id)) {
       add(perms, id);
     } else {

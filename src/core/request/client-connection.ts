@@ -56,6 +56,9 @@ export class RequestStatistics {
   }
 }
 
+/** A follower sends the ids of a client along with each of its writes; this is room for about a thousand. */
+export const CLIENT_IDS_BYTES_MAX = 65_536;
+
 /**
  * One client's connection as the core sees it: bytes come in as frames, replies and events go out through `output`,
  * which whoever owns the socket empties once a turn.

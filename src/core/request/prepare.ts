@@ -26,7 +26,7 @@ import {
   sequenceSuffix,
 } from "../tree/paths.js";
 import { ZnodeStore } from "../tree/store.js";
-import { effectiveAcl, isSuper, permits } from "./access.js";
+import { effectiveAcl, isSuper, permits, type WrittenOutBudget } from "./access.js";
 import { NodeState } from "./node-state.js";
 import type { OutstandingChanges } from "./outstanding-changes.js";
 import { RequestError, refuse } from "./request-error.js";
@@ -46,6 +46,11 @@ export interface WriteRequest {
 export interface PrepareOptions {
   readonly extendedTypesEnabled: boolean;
   readonly skipAcl: boolean;
+  /**
+   * The largest request, in bytes. Ids written out for `auth` may add as much to a transaction: servers of Apache ZooKeeper
+   * read twice that of a packet or a log entry, and no more (BinaryInputArchive.checkLength).
+   */
+  readonly maxBufferBytes: number;
 }
 
 interface CreateArguments {
@@ -69,6 +74,7 @@ export class Preparer {
   private readonly store: ZnodeStore;
   private readonly changes: OutstandingChanges;
   private readonly options: PrepareOptions;
+  private readonly writtenOut: WrittenOutBudget = { bytesLeft: 0 };
 
   constructor(store: ZnodeStore, changes: OutstandingChanges, options: PrepareOptions) {
     this.store = store;
@@ -81,6 +87,7 @@ export class Preparer {
    * request cannot be decoded: it takes no zxid and is answered with MARSHALLINGERROR.
    */
   prepare(request: WriteRequest, zxid: Zxid, timeMs: number): Transaction | undefined {
+    this.writtenOut.bytesLeft = this.options.maxBufferBytes;
     try {
       return this.decide(request, zxid, timeMs);
     } catch (error) {
@@ -163,7 +170,7 @@ export class Preparer {
     const owner = this.ownerFor(op, flags, ttl, sessionId);
     const slash = askedPath.lastIndexOf("/");
     if (slash === -1 || askedPath.includes("\0")) refuse(ERROR.BADARGUMENTS);
-    const acl = effectiveAcl(askedAcl, ids);
+    const acl = effectiveAcl(askedAcl, ids, this.writtenOut);
     if (acl === ERROR.INVALIDACL) refuse(ERROR.INVALIDACL);
     const parent = this.changes.find(slash === 0 ? "/" : askedPath.slice(0, slash)) ?? refuse(ERROR.NONODE);
     this.checkAccess(parent, PERMISSION.create, ids);
@@ -250,7 +257,7 @@ export class Preparer {
     zxid: Zxid,
   ): Transaction {
     this.checkPath(path);
-    const acl = effectiveAcl(asked, ids);
+    const acl = effectiveAcl(asked, ids, this.writtenOut);
     if (acl === ERROR.INVALIDACL) refuse(ERROR.INVALIDACL);
     const before = this.changes.find(path) ?? refuse(ERROR.NONODE);
     this.checkAccess(before, PERMISSION.admin, ids);
