@@ -19,7 +19,8 @@ export interface QuorumStreamSink {
 export class QuorumStreamDecoder {
   private readonly partial = new PartialBytes();
   private readonly reader: ByteReader;
-  private readonly lengthMax: number;
+  /** Bounds the fields of packets from here on; at most what the decoder was made for. */
+  lengthMax: number;
   private scanner: ImageScanner | undefined;
 
   constructor(lengthMax = 2 * MAX_BUFFER_BYTES) {

@@ -27,6 +27,8 @@ export interface ZabOptions {
   readonly settleMs: number;
   /** The pause between tries to connect to a leader that does not accept yet. */
   readonly connectRetryMs: number;
+  /** Connections whose other side is not known yet that are kept at once: more than there can be servers. */
+  readonly strangersMax: number;
   /** Committed proposals kept in memory for learners that were away shortly: at least this many... */
   readonly windowEntriesMin: number;
   /** ...and as many more as fit here. */
@@ -49,6 +51,7 @@ export const ZAB_DEFAULTS = {
   observerIntervalMaxMs: 1_000,
   settleMs: 200,
   connectRetryMs: 20,
+  strangersMax: 256,
   windowEntriesMin: 500,
   windowBytesMax: 16 * 2 ** 20,
   windowHeldBytesMax: 256 * 2 ** 20,
@@ -60,6 +63,7 @@ export function checkZabOptions(options: ZabOptions): void {
   assert(options.notificationIntervalMinMs <= options.notificationIntervalMaxMs, "min is at most max");
   assert(options.notificationIntervalMinMs <= options.observerIntervalMaxMs, "min is at most an observer's max");
   assert(options.connectRetryMs < options.peerTimeoutMs, "a peer is not given up before a second try");
+  assert(options.strangersMax >= options.verifier.voters.length, "every voter may come at once");
   assert(options.inFlightBytesMax < options.windowBytesMax, "what is under way to a learner is still in the window");
   assert(options.windowHeldBytesMax >= options.windowBytesMax, "what is held is in the window");
 }

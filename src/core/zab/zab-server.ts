@@ -285,8 +285,16 @@ export class ZabServer implements Member {
 
   private handleAccepted(connection: ConnectionId): void {
     if (this.state instanceof Leader) this.state.accepted(connection);
-    else if (this.state === undefined) this.early.set(connection, []);
+    else if (this.state === undefined) this.keepEarly(connection);
     else this.close(connection, "this server does not lead");
+  }
+
+  private keepEarly(connection: ConnectionId): void {
+    this.early.set(connection, []);
+    if (this.early.size <= this.options.strangersMax) return;
+    const [oldest] = this.early.keys();
+    this.early.delete(oldest!);
+    this.close(oldest!, "too many wait for this server to lead");
   }
 
   private handlePacket(connection: ConnectionId, packet: QuorumPacket): void {

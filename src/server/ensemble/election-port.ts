@@ -10,6 +10,7 @@ import { beginFrame, endFrame, FrameSplitter } from "../../jute/framing.js";
 import type { ServerSpecification } from "../configuration/server-line.js";
 import { listenOn } from "../listen.js";
 import type { Logger } from "../log.js";
+import { Strangers } from "./strangers.js";
 
 export interface ElectionListener {
   notification(from: number, notification: Notification): void;
@@ -46,7 +47,7 @@ export class ElectionPort {
   private readonly listener: ElectionListener;
   private readonly log: Logger;
   private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
-  private readonly strangers = new Set<Socket>();
+  private readonly strangers = new Strangers();
   private readonly writer = new ByteWriter(1_024);
   private closed = false;
 
@@ -94,7 +95,7 @@ export class ElectionPort {
       link.dialling?.destroy();
       link.socket?.destroy();
     }
-    for (const socket of this.strangers) socket.destroy();
+    this.strangers.destroy();
     await ended;
   }
 

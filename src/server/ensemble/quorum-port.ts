@@ -7,6 +7,7 @@ import { QuorumStreamDecoder } from "../../jute/quorum-stream.js";
 import type { ServerSpecification } from "../configuration/server-line.js";
 import { listenOn } from "../listen.js";
 import type { Logger } from "../log.js";
+import { Strangers } from "./strangers.js";
 
 export interface QuorumListener {
   accepted(connection: ConnectionId): void;
@@ -22,6 +23,8 @@ export interface QuorumListener {
 }
 
 const FIRST_PACKET_MS = 5_000;
+/** It says who is there, in a few dozen bytes. */
+const FIRST_PACKET_BYTES_MAX = 4_096;
 /** For what was sent before a connection was dropped, such as a reason for the other side to go, to get out. */
 const FAREWELL_MS = 1_000;
 /** What a learner's packet may have beside a client's request: the client's ids, or all the sessions that were heard of. */
@@ -55,6 +58,7 @@ export class QuorumPort {
   private readonly peers = new Map<ConnectionId, Peer>();
   /** Dropped, and not closed yet: they would hold up the end of the server, and keep what their peers do not read. */
   private readonly leaving = new Set<Socket>();
+  private readonly strangers = new Strangers();
   private dirty: Peer[] = [];
   private nextAccepted: ConnectionId = 0;
 
@@ -75,7 +79,7 @@ export class QuorumPort {
     socket.on("connect", () => {
       if (this.peers.get(connection)?.socket === socket) this.listener.connected(connection);
     });
-    this.attach(connection, socket, LEADER_PACKET_BYTES_MAX);
+    this.attach(connection, socket, new QuorumStreamDecoder(LEADER_PACKET_BYTES_MAX));
   }
 
   /** Leaves with the next `flush`. */
@@ -139,9 +143,18 @@ export class QuorumPort {
     const connection = this.nextAccepted++;
     // Whoever connects and does not say who it is would be kept for good.
     const introduction = setTimeout(() => socket.destroy(), FIRST_PACKET_MS);
-    socket.once("close", () => clearTimeout(introduction));
-    this.attach(connection, socket, this.requestBytesMax + LEARNER_OVERHEAD_BYTES, ({ type }) => {
+    const introduced = (): void => {
       clearTimeout(introduction);
+      this.strangers.delete(socket);
+    };
+    this.strangers.add(socket);
+    socket.once("close", introduced);
+    const lengthMax = this.requestBytesMax + LEARNER_OVERHEAD_BYTES;
+    const decoder = new QuorumStreamDecoder(lengthMax);
+    decoder.lengthMax = FIRST_PACKET_BYTES_MAX;
+    this.attach(connection, socket, decoder, ({ type }) => {
+      introduced();
+      decoder.lengthMax = lengthMax;
       // Images come from leaders, whom this side connects to; a stranger's would be written to disk as long as it sends.
       return type !== QUORUM.snap;
     });
@@ -151,13 +164,12 @@ export class QuorumPort {
   private attach(
     connection: ConnectionId,
     socket: Socket,
-    lengthMax: number,
+    decoder: QuorumStreamDecoder,
     isWelcome: (packet: QuorumPacket) => boolean = () => true,
   ): void {
     const peer: Peer = { socket, writer: new ByteWriter(WRITER_BYTES), sendingImage: false, dirty: false };
     this.peers.set(connection, peer);
     const isCurrent = (): boolean => this.peers.get(connection) === peer;
-    const decoder = new QuorumStreamDecoder(lengthMax);
     const sink = {
       packet: (packet: QuorumPacket): boolean => {
         if (!isWelcome(packet)) {

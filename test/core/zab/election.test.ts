@@ -15,6 +15,21 @@ function rounds(serverId: number): number {
   return (member.notificationsSent() - before) / VOTERS.filter((voter) => voter !== serverId).length;
 }
 
+it("a server that looks keeps so many that wait for it to lead, the newest", () => {
+  const member = new LoneMember(1, recoveredAt(0, [], 0, 0));
+  const { strangersMax } = ZAB_DEFAULTS;
+  for (let connection = 0; connection < strangersMax; connection++) {
+    member.server.step({ kind: "accepted", connection });
+  }
+  member.settle();
+  const closed = (): number[] =>
+    member.transmissions.flatMap((sent) => (sent.kind === "close" ? [sent.connection] : []));
+  assert.deepEqual(closed(), []);
+  member.server.step({ kind: "accepted", connection: strangersMax });
+  member.settle();
+  assert.deepEqual(closed(), [0]);
+});
+
 describe("a server that looks for a leader for long", () => {
   it("asks seldom, as a voter: the others tell it of every vote of theirs", () => {
     assert.ok(rounds(1) <= 1);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { ByteWriter } from "../../../src/base/bytes.js";
+import { ZAB_DEFAULTS } from "../../../src/core/zab/options.js";
 import { QUORUM, type QuorumPacket, type QuorumType, writeQuorumPacket } from "../../../src/jute/quorum.js";
 import { type QuorumListener, QuorumPort } from "../../../src/server/ensemble/quorum-port.js";
 import { createLogger } from "../../../src/server/log.js";
@@ -89,6 +90,42 @@ describe("the quorum port", () => {
       context.mock.timers.tick(1_000);
     }
     await closed;
+  });
+
+  it("keeps so many who do not say who they are, and has room for who does", async (context) => {
+    const { quorumPort, heard } = await open(context);
+    const known = await stranger(context, quorumPort);
+    known.write(packet(QUORUM.followerInfo, null));
+    while (heard.packets.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const oldest = await stranger(context, quorumPort);
+    let isClosed = false;
+    void closeOf(oldest).then(() => {
+      isClosed = true;
+    });
+    const { strangersMax } = ZAB_DEFAULTS;
+    for (let count = 1; count < strangersMax; count++) await stranger(context, quorumPort);
+    assert.equal(isClosed, false);
+    const last = await stranger(context, quorumPort);
+    // Far less than the time after which it would have to go anyhow.
+    for (let turns = 0; turns < 1_000 && !isClosed; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(isClosed);
+    last.write(packet(QUORUM.followerInfo, null));
+    known.write(packet(QUORUM.ack, null));
+    while (heard.packets.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(heard.accepted.length, strangersMax + 2);
+  });
+
+  it("reads little of who has not said who it is, and much of who has", async (context) => {
+    const { quorumPort, heard } = await open(context);
+    const data = Buffer.alloc(100_000);
+    const long = await stranger(context, quorumPort);
+    const closed = closeOf(long);
+    long.write(packet(QUORUM.followerInfo, data));
+    await closed;
+    assert.equal(heard.packets.length, 0);
+    const short = await stranger(context, quorumPort);
+    short.write(Buffer.concat([packet(QUORUM.followerInfo, null), packet(QUORUM.request, data)]));
+    while (heard.packets.length < 2) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it("takes no image from who connects", async (context) => {
