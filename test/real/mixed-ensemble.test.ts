@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ByteWriter } from "../../src/base/bytes.js";
 import { connect } from "../../src/client/client.js";
+import { treeSource } from "../../src/core/database.js";
+import { writeLogHeader } from "../../src/core/log/log-format.js";
+import { readServerConfiguration } from "../../src/server/configuration/zoo-cfg.js";
+import { loadDatabase } from "../../src/server/database.js";
+import { createLogger } from "../../src/server/log.js";
+import { listSnapshots, openStorageFolders } from "../../src/server/storage/folders.js";
+import { SNAPSHOT_CHUNK_BYTES, writeSnapshot } from "../../src/server/storage/snapshot-file.js";
+import { encodeHere } from "../../src/server/tree-source.js";
 import { planCore } from "../../src/targets/core/kind.js";
 import { placesHere } from "../../src/targets/places.js";
 import { startEnsemble } from "../../src/targets/process/managed-ensemble.js";
@@ -12,6 +21,7 @@ import { findZookeeper } from "../../src/targets/zookeeper/find.js";
 import { askFourLetterWord } from "../../src/targets/zookeeper/four-letter-words.js";
 import { planZookeeper } from "../../src/targets/zookeeper/kind.js";
 import { addressOf, dumpOf } from "../support/ensemble-load.js";
+import { framedEntries, range } from "../support/log-entries.js";
 import { haveReal } from "../support/real.js";
 
 type Kind = "core" | "zookeeper";
@@ -68,6 +78,27 @@ async function waitForLeader(ensemble: Ensemble): Promise<Member> {
   throw new Error("no leader within a minute");
 }
 
+/**
+ * What a member has on disk that was killed as the leader of writes that nobody else got, and has started twice since with
+ * nobody around: a tail in its log, and a snapshot that shows it. `alone`: the older snapshots are gone.
+ */
+async function addUncommittedTail(folder: string, alone: boolean): Promise<void> {
+  const configuration = readServerConfiguration(join(folder, "zoo.cfg"));
+  const folders = openStorageFolders(configuration.dataDir, configuration.dataLogDir);
+  const log = createLogger("silent");
+  const { lastZxid } = loadDatabase(configuration, folders, log, 0);
+  const header = new ByteWriter();
+  writeLogHeader(header);
+  const tail = Buffer.concat([header.view(), framedEntries(range(lastZxid + 1, lastZxid + 3))]);
+  writeFileSync(join(folders.logs, `log.${(lastZxid + 1).toString(16)}`), tail);
+  const { store, sessions, lastZxid: shown } = loadDatabase(configuration, folders, log, 0);
+  assert.equal(shown, lastZxid + 3);
+  const older = listSnapshots(folders.snapshots);
+  const source = treeSource(store, sessions, () => shown);
+  await writeSnapshot(folders.snapshots, shown, encodeHere(source, "snapshot", SNAPSHOT_CHUNK_BYTES));
+  if (alone) for (const { path } of older) rmSync(path);
+}
+
 /** Each member's answer to srvr, the leader's first, without what differs from run to run. */
 async function srvrOf(ensemble: Ensemble): Promise<readonly string[]> {
   const answers = await Promise.all(ensemble.members.map(({ client }) => askFourLetterWord(client, "srvr")));
@@ -106,6 +137,25 @@ it("an ensemble of core servers says of itself what one of Apache servers does",
 });
 
 describe("an ensemble of core and Apache servers", () => {
+  for (const [title, alone] of [
+    ["by an older snapshot and its log", false],
+    ["by an image, where no snapshot reaches back", true],
+  ] as const) {
+    it(`a core server loses a tail that its snapshot shows, as an Apache leader wants it, ${title}`, async (context) => {
+      const ensemble = await startMixed(context, ["core", "zookeeper", "zookeeper"]);
+      if (ensemble === undefined) return;
+      await waitForLeader(ensemble);
+      const [core, second] = ensemble.members as [Member, Member, Member];
+      await writeThrough(core, "first");
+      await core.kill();
+      await addUncommittedTail(join(ensemble.folder!, "member-1"), alone);
+      await core.restart();
+      await writeThrough(core, "again");
+      await writeThrough(second, "by-another");
+      assert.ok((await checkEqual(ensemble)).has("/again"));
+    });
+  }
+
   for (const [title, kinds] of [
     ["an Apache server follows a core leader", ["zookeeper", "core", "core"]],
     ["a core server follows an Apache leader", ["core", "zookeeper", "zookeeper"]],
