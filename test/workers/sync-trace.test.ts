@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { SyncTrace } from "../support/sync-trace.js";
 import { temporaryFolder } from "../support/temporary.js";
 
-/** Runs a trace over a folder where `f` has 20 bytes, of which `durable` were there before, and cuts it. */
-function cut(context: TestContext, durable: number | undefined, lines: (path: string) => string[]) {
+/** Runs a trace over a folder where `f` has the 20 bytes `now`, and before it `durable` times the byte `before`; cuts it. */
+function cut(
+  context: TestContext,
+  durable: number | undefined,
+  lines: (path: string) => string[],
+  { before = "\0", now = "x".repeat(20) } = {},
+) {
   const folder = temporaryFolder(context);
   const path = join(folder, "f");
-  if (durable !== undefined) writeFileSync(path, "x".repeat(durable));
+  if (durable !== undefined) writeFileSync(path, before.repeat(durable));
   const trace = new SyncTrace(folder);
-  writeFileSync(path, "x".repeat(20));
+  writeFileSync(path, now);
   for (const line of lines(path)) trace.line(line);
   trace.cut();
   return existsSync(path) ? readFileSync(path, "latin1").replaceAll("\0", "0") : undefined;
@@ -104,6 +109,7 @@ test("a file keeps its history under a new name, and other files are nobody's bu
     `7 write(5<${f}.tmp>, ""..., 8) = 8`,
     `7 fsync(5<${f}.tmp>) = 0`,
     `7 rename("${f}.tmp", "${f}") = 0`,
+    `7 fsync(6<${dirname(f)}>) = 0`,
     `7 write(5<${f}>, ""..., 4) = 4`,
     `7 openat(AT_FDCWD</>, "/etc/hosts", O_RDONLY) = 5</etc/hosts>`,
     `7 write(9<socket:[123]>, ""..., 4) = 4`,
@@ -113,5 +119,46 @@ test("a file keeps its history under a new name, and other files are nobody's bu
   assert.equal(
     cut(context, 20, (f) => [`7 unlink("${f}") = 0`]),
     "x".repeat(20),
+  );
+});
+
+test("a small file that is written over in place has its old text back, or the new one once that was synced", (context) => {
+  const write = '"a\\n\\\\\\"\\0012", 6, 4';
+  const written = `oooo${'a\n\\"\x012'}${"o".repeat(10)}`;
+  const files = { before: "o", now: written };
+  const over = (f: string) => [open(f), `7 pwrite64(5<${f}>, ${write}) = 6`];
+  assert.equal(cut(context, 20, over, files), "o".repeat(20));
+  assert.equal(
+    cut(context, 20, (f) => [open(f), `7 pwrite64(5<${f}>, ${write} <unfinished ...>`], files),
+    "o".repeat(20),
+  );
+  const again = (f: string) => [...over(f), `7 fdatasync(5<${f}>) = 0`, `7 pwrite64(5<${f}>, "zzz", 3, 5) = 3`];
+  assert.equal(cut(context, 20, again, { before: "o", now: "z".repeat(20) }), `zzzzz\n\\"${"z".repeat(12)}`);
+});
+
+test("a new name is lost until the folder was synced after it", (context) => {
+  const renamed = (f: string, ...between: string[]) => [
+    open(`${f}.tmp`),
+    `7 write(5<${f}.tmp>, ""..., 8) = 8`,
+    `7 fsync(5<${f}.tmp>) = 0`,
+    ...between,
+    `7 rename("${f}.tmp", "${f}") = 0`,
+  ];
+  const sync = (f: string) => `7 fsync(6<${dirname(f)}>) = 0`;
+  assert.equal(
+    cut(context, undefined, (f) => renamed(f)),
+    undefined,
+  );
+  assert.equal(
+    cut(context, undefined, (f) => renamed(f, sync(f))),
+    undefined,
+  );
+  assert.equal(
+    cut(context, undefined, (f) => [...renamed(f), `8 fsync(6<${dirname(f)}> <unfinished ...>`]),
+    undefined,
+  );
+  assert.equal(
+    cut(context, undefined, (f) => [...renamed(f), sync(f)]),
+    "x".repeat(8),
   );
 });
