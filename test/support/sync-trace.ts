@@ -67,6 +67,9 @@ interface Descriptor {
   readonly appends: boolean;
 }
 
+/** Of a call that goes on in a later line, or that its thread never returned from. */
+const UNFINISHED = /^(.*?)(?: *<unfinished \.\.\.>|(?: *<unfinished \.\.\.>)?\) += \?)$/;
+
 /** A system call in progress on one thread: what happens when it returns `result`. */
 type Finish = (result: number) => void;
 
@@ -102,6 +105,8 @@ export class SyncTrace {
 
   /** One line of strace's output. */
   line(text: string): void {
+    // Most are of sockets, and there are very many.
+    if (!text.includes(this.folder) && !text.includes(" resumed>")) return;
     const resumed = /^(\d+) +<\.\.\. \w+ resumed>.*= (-?\d+)/.exec(text);
     if (resumed) {
       const [, thread = "", result = ""] = resumed;
@@ -112,9 +117,9 @@ export class SyncTrace {
     const call = /^(\d+) +(\w+)\((.*)$/.exec(text);
     if (!call) return;
     const [, thread = "", name = "", rest = ""] = call;
-    const unfinished = rest.endsWith("<unfinished ...>");
+    const unfinished = UNFINISHED.exec(rest);
     const complete = unfinished ? null : /^(.*)\) += (-?\d+)(?:<.*>)?(?: .*)?$/.exec(rest);
-    const finish = this.begin(name, (complete?.[1] ?? rest.replace(/ *<unfinished \.\.\.>$/, "")).trim());
+    const finish = this.begin(name, (complete ?? unfinished)?.[1]?.trim() ?? rest);
     if (complete) finish(Number(complete[2]));
     else this.inProgress.set(thread, finish);
   }
@@ -240,6 +245,7 @@ export class SyncTrace {
 
   /** Until it is known how much was written, it may be everything to the end. */
   private writing(file: TracedFile, start: number, rest: string, descriptor?: Descriptor): Finish {
+    if (!Number.isInteger(start)) throw new Error(`a write without a position: ${rest}`);
     const range: WrittenRange = { start, end: Number.POSITIVE_INFINITY, completed: false, text: textOf(rest) };
     file.unsynced.push(range);
     return (result) => {
