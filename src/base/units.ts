@@ -1,13 +1,16 @@
 import { USER_ERRORS, UserError } from "./user-error.js";
 
 const DURATION_MICROS = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000, h: 3_600_000_000 } as const;
+/** Beyond 24.8 days a timer fires at once. */
+const DURATION_MICROS_MAX = 480 * DURATION_MICROS.h;
 const SIZE_BYTES = { b: 1, kb: 1_000, kib: 1_024, mb: 1_000_000, mib: 1_048_576, gb: 1e9, gib: 2 ** 30 } as const;
 
-/** "250us", "5ms", "10s", "2m", "1h"; a bare number is refused, since its unit would be a guess. In microseconds. */
+/** "250us", "5ms", "10s", "2m", "1h"; a bare number is refused, since its unit would be a guess, and more than 480 h. In microseconds. */
 export function parseDurationMicros(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)$/.exec(text.trim());
-  if (!match) throw new UserError(USER_ERRORS.badDuration, { value: text });
-  return Math.round(Number(match[1]) * DURATION_MICROS[match[2] as keyof typeof DURATION_MICROS]);
+  const micros = match ? Math.round(Number(match[1]) * DURATION_MICROS[match[2] as keyof typeof DURATION_MICROS]) : -1;
+  if (micros < 0 || micros > DURATION_MICROS_MAX) throw new UserError(USER_ERRORS.badDuration, { value: text });
+  return micros;
 }
 
 /** "100", "100b", "4KiB", "1MB"; a bare number is bytes. */

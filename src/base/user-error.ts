@@ -27,7 +27,7 @@ export const USER_ERRORS = {
     code: "BAD_DURATION",
     exitCode: EXIT.usage,
     what: "'{value}' is not a duration",
-    remedy: "write a number and a unit: 250us, 5ms, 10s, 2m or 1h",
+    remedy: "write a number and a unit, at most 480h: 250us, 5ms, 10s, 2m or 1h",
   },
   badSize: {
     code: "BAD_SIZE",
@@ -45,7 +45,7 @@ export const USER_ERRORS = {
     code: "BAD_RATE",
     exitCode: EXIT.usage,
     what: "'{value}' is not a rate",
-    remedy: "write operations per second: 5000/s",
+    remedy: "write operations per second, at most 10000000/s: 5000/s",
   },
   badShare: {
     code: "BAD_SHARE",

@@ -9,8 +9,9 @@ describe("durations", () => {
     assert.deepEqual(given.map(parseDurationMicros), [250, 5_000, 1_500_000, 120_000_000, 3_600_000_000, 0]);
   });
 
-  it("without a unit, or with another one, are a mistake that is named", () => {
-    for (const text of ["", "5", "5 sec", "-1s", "1e3s", "s", "1s2ms"]) {
+  it("without a unit, with another one, or longer than a timer can wait, are a mistake that is named", () => {
+    assert.equal(parseDurationMicros("480h"), 480 * 3_600_000_000);
+    for (const text of ["", "5", "5 sec", "-1s", "1e3s", "s", "1s2ms", "481h", `${"9".repeat(400)}s`]) {
       assert.throws(
         () => parseDurationMicros(text),
         (error) =>

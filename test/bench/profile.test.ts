@@ -97,6 +97,11 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ["a loop of no known kind", `${LEAST}loop: open\n`, /5:7: key 'loop': must be 'closed' or a rate/],
   ["a rate of 0", `${LEAST}loop: {rate: 0/s}\n`, /5:14: key 'loop.rate': '0\/s' is not a rate/],
   [
+    "a rate beyond any client's",
+    `${LEAST}loop: {rate: 10000001/s}\n`,
+    /'10000001\/s' is not a rate; .* at most 10000000/,
+  ],
+  [
     "an open loop of locks",
     "name: a\nworkload: {kind: lock}\nloop: {rate: 4/s}\nconnections: 1\nduration: 1s\n",
     /3:7: .*closed loop/,
@@ -158,6 +163,7 @@ test("a bad option is named", () => {
   };
   assert.match(refuse({ duration: "10" }), /^--duration: '10' is not a duration/);
   assert.match(refuse({ rate: "fast" }), /^--rate: 'fast' is not a rate/);
+  assert.match(refuse({ rate: `${"9".repeat(20)}/s` }), /^--rate: '9+\/s' is not a rate/);
   assert.match(refuse({ connections: "0" }), /^--connections: '0' is not a whole number from 1 to/);
   assert.match(refuse({ rate: "5/s" }, "lock-exclusive"), /^--rate: a lock workload is a closed loop/);
 });
