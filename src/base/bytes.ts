@@ -191,6 +191,12 @@ export class ByteWriter {
     this.offset = 0;
   }
 
+  /** As `reset`, and gives memory back where it holds more than this. */
+  resetKeeping(bytesMax: number): void {
+    this.offset = 0;
+    if (this.bytes.length > bytesMax) this.bytes = Buffer.allocUnsafeSlow(bytesMax);
+  }
+
   /** What was written so far: a view, valid until the next write or reset. */
   view(): Buffer {
     return this.bytes.subarray(0, this.offset);

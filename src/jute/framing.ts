@@ -60,9 +60,20 @@ export class FrameSplitter {
   /** The start of a frame that has not arrived whole. */
   private readonly partial = new PartialBytes();
   private readonly bodyBytesMax: number;
+  private stopped = false;
 
   constructor(bodyBytesMax: number) {
     this.bodyBytesMax = bodyBytesMax;
+  }
+
+  /** Called from `onFrame`: what follows that frame is kept for the next `push`. */
+  hold(): void {
+    this.stopped = true;
+  }
+
+  /** Whether the last `push` was held: there may be whole frames left, for which an empty chunk is pushed. */
+  get held(): boolean {
+    return this.stopped;
   }
 
   get pendingBytes(): number {
@@ -77,6 +88,7 @@ export class FrameSplitter {
     let bytes = chunk;
     let offset = 0;
     let end = length;
+    this.stopped = false;
     if (this.partial.count > 0) {
       bytes = this.partial.append(length === chunk.length ? chunk : chunk.subarray(0, length));
       end = this.partial.count;
@@ -93,6 +105,7 @@ export class FrameSplitter {
         return;
       }
       offset = bodyEnd;
+      if (this.stopped) break;
     }
     this.partial.keep(bytes, offset, end);
   }

@@ -25,6 +25,8 @@ export interface ClientPortOptions {
 const SESSIONLESS_TIMEOUT_MS = 10_000;
 /** A client that does not read its replies is not read from once this much waits for it. */
 const UNSENT_BYTES_MAX = 1 << 20;
+/** What a connection keeps of its output's memory once it is sent: enough for the replies of a turn, not for large values. */
+const OUTPUT_KEPT_BYTES_MAX = 1 << 18;
 /** Closes quietly: what telnet sends for an interrupt. */
 const TELNET_INTERRUPT = 0xfff4fffd | 0;
 /** What one read of a socket takes at the most. */
@@ -34,6 +36,9 @@ const EMPTY = Buffer.alloc(0);
 interface Client {
   readonly socket: Socket;
   readonly writer: DirectWriter;
+  readonly splitter: FrameSplitter;
+  /** Goes on with the frames that were held back when replies had become too many, or with reading. */
+  readonly proceed: () => void;
 }
 
 /** The sockets of the client port: bytes in, frames to the core; output of the core out, one write a turn for each. */
@@ -43,7 +48,7 @@ export class ClientPort {
   /** Every socket is read into this one, and done with before the next is read. */
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly perAddress = new Map<string, number>();
-  private readonly throttled = new Set<Socket>();
+  private readonly throttled = new Set<Client>();
   private readonly core: ServiceCore;
   private readonly options: ClientPortOptions;
 
@@ -72,19 +77,22 @@ export class ClientPort {
         output.reset();
         continue;
       }
-      const { socket, writer } = client;
+      const { socket, writer, splitter } = client;
       if (output.offset > 0) {
         writer.write(output.bytes, output.offset);
-        output.reset();
-        if (socket.writableLength > UNSENT_BYTES_MAX && !socket.isPaused()) {
+        output.resetKeeping(OUTPUT_KEPT_BYTES_MAX);
+        if (socket.writableLength > UNSENT_BYTES_MAX) {
           socket.pause();
-          socket.once("drain", () => socket.resume());
+          if (socket.listenerCount("drain") === 0) socket.once("drain", client.proceed);
+        } else if (splitter.held) {
+          // In a turn of its own, so that a client that asks for much at once does not keep the others waiting.
+          setImmediate(client.proceed);
         }
       }
       if (connection.phase === "closing") this.end(connection, socket);
     }
     if (this.throttled.size > 0 && this.core.outstandingCount <= this.options.outstandingMax) {
-      for (const socket of this.throttled) socket.resume();
+      for (const client of this.throttled) setImmediate(client.proceed);
       this.throttled.clear();
     }
   }
@@ -105,17 +113,22 @@ export class ClientPort {
     }
     this.perAddress.set(address, sameAddress + 1);
     const connection = new ClientConnection(address, socket.remotePort ?? 0, performance.now());
-    this.clients.set(connection, { socket, writer: new DirectWriter(socket) });
-    this.core.connected(connection);
     const splitter = new FrameSplitter(maxBufferBytes);
+    const client: Client = { socket, writer: new DirectWriter(socket), splitter, proceed: () => proceed() };
+    this.clients.set(connection, client);
+    this.core.connected(connection);
     const sessionless = setTimeout(() => {
       if (connection.session === undefined) socket.destroy();
     }, SESSIONLESS_TIMEOUT_MS);
     sessionless.unref();
     const onFrame = (bytes: Buffer, start: number, end: number): boolean => {
-      if (this.core.received(connection, bytes, start, end)) return true;
-      socket.destroy();
-      return false;
+      if (!this.core.received(connection, bytes, start, end)) {
+        socket.destroy();
+        return false;
+      }
+      // A read of 64 KiB can ask for gigabytes: what follows waits until these replies have gone.
+      if (connection.output.offset > UNSENT_BYTES_MAX) splitter.hold();
+      return true;
     };
     let sniffed = false;
     let answered = false;
@@ -136,6 +149,9 @@ export class ClientPort {
         answered = this.answerWord(socket, chunk);
         if (answered) return;
       }
+      receive(chunk, chunkBytes);
+    };
+    const receive = (chunk: Buffer, chunkBytes: number): void => {
       this.options.enterTurn();
       try {
         splitter.push(chunk, onFrame, chunkBytes);
@@ -146,14 +162,23 @@ export class ClientPort {
       }
       if (connection.queue.length > 0 && this.core.outstandingCount > this.options.outstandingMax) {
         socket.pause();
-        this.throttled.add(socket);
+        this.throttled.add(client);
+      } else if (splitter.held) {
+        socket.pause();
       }
+    };
+    const proceed = (): void => {
+      if (connection.phase === "closed") return;
+      // Called again once they are sent.
+      if (socket.writableLength > UNSENT_BYTES_MAX || connection.output.offset > UNSENT_BYTES_MAX) return;
+      if (splitter.held) receive(EMPTY, 0);
+      if (!splitter.held && !this.throttled.has(client)) socket.resume();
     };
     readInto(socket, this.readBuffer, onData);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       clearTimeout(sessionless);
-      this.throttled.delete(socket);
+      this.throttled.delete(client);
       this.clients.delete(connection);
       this.core.disconnected(connection);
       const left = (this.perAddress.get(address) ?? 1) - 1;

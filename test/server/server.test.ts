@@ -8,7 +8,7 @@ import { ByteReader } from "../../src/base/bytes.js";
 import { UserError } from "../../src/base/user-error.js";
 import { empty } from "../../src/jute/codec.js";
 import { ERROR } from "../../src/jute/errors.js";
-import { MultiResponse, type MultiWriteOperation, MultiWriteRequest } from "../../src/jute/multi.js";
+import { MultiReadRequest, MultiResponse, type MultiWriteOperation, MultiWriteRequest } from "../../src/jute/multi.js";
 import { CREATE_MODE, OP } from "../../src/jute/opcodes.js";
 import * as records from "../../src/jute/records.js";
 import { parseServerConfiguration } from "../../src/server/configuration/zoo-cfg.js";
@@ -111,6 +111,48 @@ describe("a client with many ids", () => {
 });
 
 describe("a standalone server", () => {
+  it("keeps neither memory nor others waiting for a client that asks for much and reads nothing", async (context) => {
+    const server = await serve(context);
+    const [greedy, other] = [await RawSession.open(server.clientPort), await RawSession.open(server.clientPort)];
+    const data = Buffer.alloc(900_000, 1);
+    await other.send(OP.create, records.CreateRequest, { path: "/large", data, acl: OPEN, flags: 0 });
+    const before = process.memoryUsage().arrayBuffers;
+    greedy.socket.pause();
+    greedy.socket.cork();
+    const lengths = Array.from({ length: 200 }, async () => {
+      const reply = await greedy.send(OP.getData, records.GetDataRequest, { path: "/large", watch: false });
+      return reply.body.length;
+    });
+    greedy.socket.uncork();
+    let most = 0;
+    for (let turn = 0; turn < 50; turn++) {
+      assert.notEqual(typeof (await stat(other, "/large")), "number");
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    assert.ok(most < 32 << 20, `${most} bytes were held for a client that does not read`);
+    greedy.socket.resume();
+    for (const length of await Promise.all(lengths)) assert.equal(length, 4 + data.length + 68);
+    assert.equal((await greedy.send(OP.ping, empty, null, -2)).err, 0);
+  });
+
+  it("bounds what one multiRead is answered with, and says so read by read", async (context) => {
+    const session = await RawSession.open((await serve(context)).clientPort);
+    const data = Buffer.alloc(900_000, 1);
+    await session.send(OP.create, records.CreateRequest, { path: "/large", data, acl: OPEN, flags: 0 });
+    const reads = Array.from({ length: 50 }, () => ({
+      type: OP.getData,
+      request: { path: "/large", watch: false },
+    }));
+    const reply = await session.send(OP.multiRead, MultiReadRequest, reads);
+    const kinds = MultiResponse.read(new ByteReader(reply.body)).map(({ type, response }) =>
+      type === OP.error ? response.err : type,
+    );
+    assert.deepEqual(
+      [kinds.length, kinds[0], kinds[36], kinds[38], kinds[49]],
+      [50, OP.getData, OP.getData, ERROR.SYSTEMERROR, ERROR.SYSTEMERROR],
+    );
+  });
+
   it("stamps znodes with the time of their request", async (context) => {
     const server = await serve(context, "tickTime=60000\n");
     const session = await RawSession.open(server.clientPort);

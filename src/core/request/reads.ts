@@ -28,6 +28,9 @@ import { refuse } from "./request-error.js";
 /** Sends an event to a connection outside of a transaction: what setWatches found to have happened meanwhile. */
 export type EventSink = (connection: ClientConnection, type: number, path: string) => void;
 
+/** One small request can name the same large znode thousands of times. */
+const MULTI_READ_BYTES_MAX = 1 << 25;
+
 export interface ReadOptions {
   readonly skipAcl: boolean;
 }
@@ -136,18 +139,27 @@ export class Reads {
     GetACLResponse.write(output, { acl: whole ? acl : maskDigests(acl), stat: this.stat(node) });
   }
 
-  /** Each read has a result of its own. The watch flags count for nothing, as upstream drops them when it decodes. */
+  /**
+   * Each read has a result of its own; those for which the reply has no room get SYSTEMERROR. The watch flags count for
+   * nothing, as upstream drops them when it decodes.
+   */
   private multiRead(connection: ClientConnection, body: ByteReader, output: ByteWriter): void {
+    let bytes = 0;
     const results = MultiReadRequest.read(body).map(({ type, request: { path } }): MultiResult => {
       const node = this.store.findPath(path);
       if (node === 0) return { type: OP.error, response: { err: ERROR.NONODE } };
       if (!this.permitted(node, PERMISSION.read, connection.ids)) {
         return { type: OP.error, response: { err: ERROR.NOAUTH } };
       }
+      if (bytes > MULTI_READ_BYTES_MAX) return { type: OP.error, response: { err: ERROR.SYSTEMERROR } };
       if (type === OP.getData) {
-        return { type, response: { data: this.store.data(node), stat: this.stat(node) } };
+        const data = this.store.data(node);
+        bytes += data?.length ?? 0;
+        return { type, response: { data, stat: this.stat(node) } };
       }
-      return { type, response: { children: this.store.children(node) } };
+      const children = this.store.children(node);
+      for (const child of children) bytes += child.length;
+      return { type, response: { children } };
     });
     MultiResponse.write(output, results);
   }
