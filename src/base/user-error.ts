@@ -185,6 +185,12 @@ export const USER_ERRORS = {
     what: "no result can be read ({problem})",
     remedy: "give a result.json, or the folder of a report that holds one",
   },
+  reportsFolderUnusable: {
+    code: "REPORTS_FOLDER_UNUSABLE",
+    exitCode: EXIT.usage,
+    what: "reports cannot be written there ({problem})",
+    remedy: "name a folder that this user may write to",
+  },
   resultUnreadable: {
     code: "RESULT_UNREADABLE",
     exitCode: EXIT.usage,

@@ -4,7 +4,7 @@ import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
 import { runProfile, TargetLostError } from "../bench/run-profile.js";
 import { exitCodeOf } from "../bench/verdict.js";
-import { reportFolder, writeReports } from "../report/files.js";
+import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
 import type { TargetReference } from "../targets/address.js";
 import { Interrupt } from "./interrupt.js";
 import type { Output } from "./output.js";
@@ -30,6 +30,7 @@ export interface ComparisonOptions {
 /** Starts the targets, runs the profile, writes and prints what it found, and stops the targets. */
 export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
   const { output } = options;
+  await prepareReportsRoot(options.out);
   const progress = new Progress(output);
   const interrupt = new Interrupt(() => {
     progress.milestone("interrupted: ending in order, and keeping what was measured; again to end at once");
@@ -67,8 +68,9 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
       result = error.partial;
     }
     progress.clear();
-    const { html } = await writeReports(result, reportFolder(options.out, result));
+    // First of all: a disk that is full by now must not hide what was measured.
     printResult(result, output);
+    const { html } = await writeReports(result, reportFolder(options.out, result));
     output.line(`report: ${shownPath(html)}`);
     if (options.keep) {
       for (const { label, ensemble } of participants.all) {

@@ -6,7 +6,7 @@ import { exitCodeOf } from "../bench/verdict.js";
 import { loadScenario, scenarioNames } from "../chaos/scenario/load.js";
 import { runScenario } from "../chaos/scenario/run-scenario.js";
 import { type LoadedScenario, needsToxiproxy } from "../chaos/scenario/scenario.js";
-import { reportFolder, writeReports } from "../report/files.js";
+import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
 import { parseTargetReference } from "../targets/address.js";
 import { startToxiproxy, type ToxiproxyServer } from "../targets/toxiproxy.js";
 import { shownPath } from "./comparison.js";
@@ -70,6 +70,7 @@ function wholeNumber(option: string, text: string): number {
 
 async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): Promise<ExitCode> {
   const output = createOutput(options.json);
+  await prepareReportsRoot(options.out);
   const tell = (text: string): void => output.line(text);
   const interrupt = new Interrupt(() => tell("interrupted: ending in order, and keeping what was measured"));
   const { signal } = interrupt;
@@ -90,9 +91,9 @@ async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): P
     }
     const toxiproxyUrl = needsToxiproxy(scenario) ? (options.toxiproxy ?? toxiproxy?.url) : undefined;
     const result = await runScenario({ scenario: loaded, participants: participants.all, toxiproxyUrl, signal, tell });
-    const { html } = await writeReports(result, reportFolder(options.out, result));
     printResult(result, output);
     printOutages(result, output);
+    const { html } = await writeReports(result, reportFolder(options.out, result));
     output.line(`report: ${shownPath(html)}`);
     const exitCode = exitCodeOf(result);
     if (options.json) process.stdout.write(`${JSON.stringify(summaryOf(result, exitCode, html), undefined, 2)}\n`);

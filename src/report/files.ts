@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import type { RunResult } from "../bench/result.js";
@@ -53,6 +53,39 @@ export interface WrittenReports {
 }
 
 /**
+ * Makes the folder below which reports will go, before anything is measured for them. Throws UserError `reportsFolderUnusable`
+ * where it cannot be made or written to.
+ */
+export async function prepareReportsRoot(root: string): Promise<void> {
+  try {
+    await makeFolder(resolve(root));
+    await rm(await mkdtemp(join(root, ".probe-")), { recursive: true });
+  } catch (error) {
+    throw unusable(root, error);
+  }
+}
+
+/** What the system says of a folder is the user's to put right; anything else is a bug. */
+function unusable(folder: string, error: unknown): unknown {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  if (code === undefined || errno === undefined) return error;
+  return new UserError(USER_ERRORS.reportsFolderUnusable, { problem: code }, folder);
+}
+
+/** Level by level: Node's recursive mkdir goes on for ever where the parent is there and takes no folders, as /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const made = async (): Promise<void> => {
+    await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+      if (!(await stat(path)).isDirectory()) throw error;
+    });
+  };
+  if (await exists(path)) return await made();
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  await made();
+}
+
+/**
  * Writes `result.json` and every report of it into `folder`, which appears whole or not at all: the files are made in
  * a folder beside it that is renamed. Where `folder` is there already, each file in it is replaced whole.
  */
@@ -60,14 +93,16 @@ export async function writeReports(result: RunResult, folder: string): Promise<W
   const contents = new Map([[RESULT_FILE, `${JSON.stringify(result, null, 1)}\n`], ...renderReports(result)]);
   const parent = dirname(folder);
   const partial = join(parent, `.${basename(folder)}.${randomUUID()}.partial`);
-  // Absolute: Node makes a relative folder for ever where the current one was removed meanwhile.
-  await mkdir(resolve(partial), { recursive: true });
   try {
+    await makeFolder(resolve(partial));
     for (const [name, text] of contents) await writeFile(join(partial, name), text);
     if (!(await exists(folder))) await rename(partial, folder);
     else for (const name of contents.keys()) await rename(join(partial, name), join(folder, name));
+  } catch (error) {
+    throw unusable(folder, error);
   } finally {
-    await rm(partial, { recursive: true, force: true });
+    // What kept it from being made keeps it from being looked at, and is told already.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
   }
   return { html: join(folder, PAGE_FILE), files: [...contents.keys()].map((name) => join(folder, name)) };
 }

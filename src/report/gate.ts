@@ -55,7 +55,7 @@ export interface GateReport {
   readonly comparisons: readonly GateComparison[];
   readonly thresholds: readonly ThresholdRecord[];
   readonly checks: readonly (CheckRecord & { readonly target: string })[];
-  /** Why the result as a whole cannot pass, beside its comparisons and checks: interrupted, nothing to compare. */
+  /** Why the result as a whole cannot pass, beside its comparisons and checks: interrupted, nothing comparable. */
   readonly incomplete: readonly string[];
   readonly warnings: readonly string[];
   readonly summary: string;
@@ -77,18 +77,22 @@ export function gate(baseline: RunResult, current: RunResult, options: GateOptio
   const missed = current.thresholds.filter((threshold) => !threshold.passed);
   const regressions = comparisons.filter((comparison) => comparison.verdict === "regression");
   const invalid = checks.filter((check) => check.verdict === "invalid");
+  const differences = incomparable(baseline, current, reference);
+  const comparable = differences.length === 0;
   const incomplete = [
     ...(current.interrupted ? ["The run was interrupted: its result is not complete."] : []),
     ...(comparisons.length === 0 ? ["The results have no target and operation to compare."] : []),
+    ...differences,
   ];
   const untold =
     incomplete.length +
     checks.filter((check) => check.verdict === "unknown").length +
     comparisons.filter((comparison) => comparison.verdict === "insufficient").length;
-  const exitCode = invalid.length > 0 ? 4 : regressions.length + missed.length > 0 ? 3 : untold > 0 ? 5 : 0;
+  const lost = comparable ? regressions.length : 0;
+  const exitCode = invalid.length > 0 ? 4 : lost + missed.length > 0 ? 3 : untold > 0 ? 5 : 0;
   const outcomes = [
     ...(invalid.length > 0 ? [`${invalid.length} failed checks`] : []),
-    ...(regressions.length > 0 ? [`${regressions.length} regressions`] : []),
+    ...(lost > 0 ? [`${lost} regressions`] : []),
     ...(missed.length > 0 ? [`${missed.length} missed thresholds`] : []),
     ...(untold > 0 ? [`${untold} things it cannot tell`] : []),
   ];
@@ -115,6 +119,33 @@ function findReference(baseline: RunResult, current: RunResult, label: string): 
 }
 
 const ENVIRONMENT_KEYS = ["cpuModel", "cores", "memoryBytes", "platform", "kernel", "node"] as const;
+const LOAD_KEYS = ["connections", "depth", "ratePerSecond"] as const;
+
+/** Why figures of the two results are figures of different things, so that neither a loss nor its absence means anything. */
+function incomparable(baseline: RunResult, current: RunResult, reference: string | null): readonly string[] {
+  const reasons: string[] = [];
+  const differing = ENVIRONMENT_KEYS.filter((key) => baseline.environment[key] !== current.environment[key]);
+  if (reference === null && differing.length > 0) {
+    const changes = differing.map((key) => `${key} ${baseline.environment[key]} against ${current.environment[key]}`);
+    reasons.push(
+      `The baseline is from another environment (${list(changes)}): it is no baseline for absolute figures.`,
+    );
+  }
+  for (const target of current.targets) {
+    const before = baseline.targets.find((each) => each.label === target.label);
+    if (before === undefined) continue;
+    if (before.servers !== target.servers) {
+      reasons.push(`${target.label} has ${target.servers} servers, in the baseline ${before.servers}.`);
+    }
+    const [was, is] = [before.rounds[0]?.client, target.rounds[0]?.client];
+    if (was === undefined || is === undefined) continue;
+    const changes = LOAD_KEYS.filter((key) => was[key] !== is[key]).map(
+      (key) => `${key} ${was[key] ?? "none"} against ${is[key] ?? "none"}`,
+    );
+    if (changes.length > 0) reasons.push(`${target.label} was under another load in the baseline: ${list(changes)}.`);
+  }
+  return reasons;
+}
 
 function warningsOf(
   baseline: RunResult,
@@ -123,17 +154,10 @@ function warningsOf(
   options: GateOptions,
 ): readonly string[] {
   const warnings: string[] = [];
-  const differing = ENVIRONMENT_KEYS.filter((key) => baseline.environment[key] !== current.environment[key]);
   if (reference === null) {
     warnings.push(
       `Figures are absolute, since '${options.reference}' was not measured beside other targets in both results; measure it in the same run to compare ratios.`,
     );
-    if (differing.length > 0) {
-      const changes = differing.map((key) => `${key} ${baseline.environment[key]} against ${current.environment[key]}`);
-      warnings.push(
-        `The baseline is from another environment (${list(changes)}): it is no baseline for absolute figures.`,
-      );
-    }
   }
   if (baseline.startedAt === current.startedAt) warnings.push("Baseline and result are of one and the same run.");
   if (baseline.profile.text !== current.profile.text)
@@ -144,9 +168,7 @@ function warningsOf(
   for (const target of current.targets) {
     const before = baseline.targets.find((each) => each.label === target.label);
     if (before === undefined) warnings.push(`${target.label} is not in the baseline and was not compared.`);
-    else if (before.servers !== target.servers) {
-      warnings.push(`${target.label} has ${target.servers} servers, in the baseline ${before.servers}.`);
-    } else if (target.label === reference && before.version !== target.version) {
+    else if (target.label === reference && before.version !== target.version) {
       warnings.push(
         `The reference ${reference} is ${target.version}, in the baseline ${before.version}: ratios shift with it.`,
       );

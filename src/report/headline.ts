@@ -1,6 +1,6 @@
 import type { RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { errorCount, isOpenLoop, okCount, saturatedRounds } from "./figures.js";
-import { duration, elapsed, integer, list, percent, ratio } from "./format.js";
+import { duration, elapsed, integer, list, percent, ratio, significant } from "./format.js";
 
 /** What a reader must know before any figure; `bad` things forbid conclusions, `caution` ones weaken them. */
 export interface Notice {
@@ -46,7 +46,7 @@ export function notices(result: RunResult): readonly Notice[] {
       text:
         threshold.observed === null
           ? `${threshold.metric} must hold ${threshold.expression}, and there were no samples.`
-          : `${threshold.metric} must hold ${threshold.expression}; observed ${integer(threshold.observed)} (latencies in µs).`,
+          : `${threshold.metric} must hold ${threshold.expression}; observed ${significant(threshold.observed)} (latencies in µs).`,
     }));
   const early: Notice[] = result.interrupted
     ? [

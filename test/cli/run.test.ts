@@ -139,6 +139,14 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
   [["run", "read-heavy", "--target", "consul"], /^zabench: 'consul' names no target/],
   [["run", "read-heavy", "--duration", "5"], /^zabench: --duration: '5' is not a duration/],
   [["run", "read-heavy", "--workers", "0"], /^zabench: --workers: '0' is not a whole number/],
+  [
+    ["run", "read-heavy", "--out", "/proc/reports"],
+    /^zabench: \/proc\/reports: reports cannot be written there \(ENOENT\)/,
+  ],
+  [
+    ["scenario", "latency-link", "--target", "core", "--out", "/dev/null"],
+    /reports cannot be written there \(EEXIST\)/,
+  ],
   [["run"], /missing required argument/],
   [["run", "read-heavy", "--fast"], /unknown option '--fast'/],
   [["fly"], /unknown command 'fly'/],

@@ -204,10 +204,36 @@ test("a threshold the run missed exits 3", () => {
   assert.match(gateText(report), /core: threshold missed: latency p\(99\)<1ms, no samples/);
 });
 
-test("absolute figures against another environment are warned of, ratios are not", () => {
+test("absolute figures of another environment cannot be told from these, ratios can", () => {
   const elsewhere = { ...baseline, environment: { ...baseline.environment, cpuModel: "another CPU" } };
-  assert.match(gate(elsewhere, baseline, { ...OPTIONS, reference: "none" }).warnings.join("\n"), /another CPU against/);
-  assert.doesNotMatch(gate(elsewhere, baseline, OPTIONS).warnings.join("\n"), /another CPU/);
+  const absolute = gate(elsewhere, baseline, { ...OPTIONS, reference: "none" });
+  assert.equal(absolute.exitCode, 5);
+  assert.match(absolute.incomplete.join("\n"), /another CPU against/);
+  const slowed = gate(elsewhere, result(slower(1.5), { seed: 12 }), { ...OPTIONS, reference: "none" });
+  assert.equal(slowed.exitCode, 5, "nor is a slower machine a regression");
+  assert.equal(gate(elsewhere, baseline, OPTIONS).exitCode, 0);
+});
+
+test("another load or another number of servers is no baseline", () => {
+  const changed = (change: object): RunResult => ({
+    ...baseline,
+    targets: baseline.targets.map((target) => ({
+      ...target,
+      rounds: target.rounds.map((round) => ({ ...round, client: { ...round.client, ...change } })),
+    })),
+  });
+  for (const change of [{ connections: 1 }, { depth: 99 }, { ratePerSecond: 7 }]) {
+    const report = gate(baseline, changed(change), OPTIONS);
+    assert.equal(report.exitCode, 5);
+    assert.match(
+      gateText(report),
+      new RegExp(`core was under another load in the baseline: ${Object.keys(change)[0]} `),
+    );
+  }
+  const servers = { ...baseline, targets: baseline.targets.map((target) => ({ ...target, servers: 3 })) };
+  const report = gate(baseline, servers, OPTIONS);
+  assert.equal(report.exitCode, 5);
+  assert.match(report.incomplete.join("\n"), /core has 3 servers, in the baseline 1/);
 });
 
 test("what is known to differ besides the figures is warned of", () => {
@@ -226,7 +252,6 @@ test("what is known to differ besides the figures is warned of", () => {
   const warnings = gate(baseline, other, OPTIONS).warnings.join("\n");
   assert.match(warnings, /profile's text has changed/);
   assert.match(warnings, /options over the profile differ/);
-  assert.match(warnings, /core has 3 servers, in the baseline 1/);
   assert.match(warnings, /reference zookeeper is 3\.8\.0, in the baseline 3\.9\.3/);
   assert.match(warnings, /new is not in the baseline/);
   assert.match(gate(baseline, baseline, OPTIONS).warnings.join("\n"), /one and the same run/);

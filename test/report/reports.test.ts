@@ -212,6 +212,16 @@ describe("files", () => {
     assert.ok(!readdirSync(folder).some((name) => name.includes("failing")));
   });
 
+  test("a folder that takes no files is named, also below what takes no folders", async () => {
+    writeFileSync(join(folder, "file"), "");
+    for (const path of [join(folder, "file", "below"), "/proc/reports/run"]) {
+      await assert.rejects(
+        writeReports(one, path),
+        (error) => error instanceof UserError && error.message.includes(path),
+      );
+    }
+  });
+
   test("every kind of result is rendered, the same each time", () => {
     for (const result of [threeTargets(), leaderKill(), interrupted(), insufficient(), one, { ...one, targets: [] }]) {
       const files = renderReports(result);
