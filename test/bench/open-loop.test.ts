@@ -70,7 +70,7 @@ test("a run repeats operation for operation, whatever the number of workers", as
     const memory = fakeMemory(connections, noted);
     const participants = [fakeParticipant("fake", { memory, notedOperations: noted })];
     await runProfile({
-      profile: profileOf(`connections: ${connections}\ndepth: 3\nduration: 300ms\nseed: 9\nloop: ${loop}`),
+      profile: profileOf(`connections: ${connections}\ndepth: 3\nduration: 2s\nseed: 9\nloop: ${loop}`),
       participants,
       workers,
     });
