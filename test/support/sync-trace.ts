@@ -68,7 +68,7 @@ interface Descriptor {
 }
 
 /** Of a call that goes on in a later line, or that its thread never returned from. */
-const UNFINISHED = /^(.*?)(?: *<unfinished \.\.\.>|(?: *<unfinished \.\.\.>)?\) += \?)$/;
+const UNFINISHED = /^(.*?)(?: *<(?:unfinished|detached) \.\.\.>|(?: *<unfinished \.\.\.>)?\) += \?)$/;
 
 /** A system call in progress on one thread: what happens when it returns `result`. */
 type Finish = (result: number) => void;

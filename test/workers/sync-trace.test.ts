@@ -69,7 +69,7 @@ test("a sync that failed or never returned covers nothing; a write that never re
     ];
     assert.equal(cut(context, 20, lines), `xx0000${"x".repeat(14)}`);
   }
-  for (const end of [" <unfinished ...>", ")  = ?", " <unfinished ...>) = ?"]) {
+  for (const end of [" <unfinished ...>", " <detached ...>", ")  = ?", " <unfinished ...>) = ?"]) {
     const lines = (f: string) => [open(f), `7 pwritev(5<${f}>, [...], 2, 9${end}`];
     assert.equal(cut(context, 20, lines), `${"x".repeat(9)}${"0".repeat(11)}`, end);
   }
