@@ -131,6 +131,12 @@ export const USER_ERRORS = {
     what: "{target} was not found on this machine",
     remedy: "{remedy}",
   },
+  targetUnfit: {
+    code: "TARGET_UNFIT",
+    exitCode: EXIT.usage,
+    what: "the workload of profile {profile} does not run on {target}",
+    remedy: "it runs on {targets}",
+  },
   targetStartFailed: {
     code: "TARGET_START_FAILED",
     exitCode: EXIT.internal,

@@ -4,14 +4,12 @@ import { packageVersion } from "../targets/core/package-root.js";
 import { calibrate } from "./calibration.js";
 import { describeEnvironment } from "./environment.js";
 import type { RunEvent } from "./events.js";
-import { fairnessOf } from "./fairness.js";
 import { nowMicros } from "./load/clock.js";
 import type { LoadReport } from "./load/load.js";
 import { LoadPool } from "./load/load-pool.js";
 import { mergeChecks, mergeOperations } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";
-import { countedOperations } from "./profile/operations.js";
 import type { LoadedProfile, Profile } from "./profile/profile.js";
 import { compareTargets, SAMPLES_MIN } from "./ratios.js";
 import type {
@@ -31,6 +29,7 @@ import {
   TargetRunner,
 } from "./target-runner.js";
 import { evaluateThreshold } from "./thresholds.js";
+import { countedOperations, kindOf } from "./workloads/registry.js";
 
 /** A send lag beyond this distorts an open loop's latencies. */
 const SEND_LAG_P99_MICROS_MAX = 1_000;
@@ -158,7 +157,7 @@ function assemble(
     environment: describeEnvironment(),
     calibration: run.calibration,
     targets,
-    ratios: compareTargets(targets, countedOperations(profile.workload)),
+    ratios: compareTargets(targets, countedOperations(profile)),
     thresholds: targets.flatMap((target) => judge(profile, target)),
     warnings: targets.flatMap((target) => warningsOf(profile, target)),
   };
@@ -197,7 +196,7 @@ function metricsOf(
   durationMicros: number,
 ): MetricRecord[] {
   const metrics: MetricRecord[] = [];
-  const { ok } = totalOf(operations, countedOperations(profile.workload));
+  const { ok } = totalOf(operations, countedOperations(profile));
   const members = rounds.flatMap((round) => round.members);
   if (members.length > 0 && ok > 0) {
     const per = (name: string, sum: number, unit: string): void => {
@@ -209,27 +208,22 @@ function metricsOf(
       per("syncs-per-operation", sumOf(members.map((member) => member.syncs ?? 0)), "syncs");
     }
   }
-  if (profile.workload.kind === "lock" && reports.length > 0) {
-    const acquisitions = reports.flatMap((report) => report.acquisitions);
-    metrics.push({
-      name: "acquisitions-per-second",
-      value: durationMicros === 0 ? 0 : (sumOf(acquisitions) / durationMicros) * 1e6,
-      unit: "1/s",
-    });
-    metrics.push({ name: "fairness", value: fairnessOf(acquisitions), unit: "" });
-  }
-  if (profile.workload.kind === "watch-fanout") {
-    metrics.push({ name: "watchers", value: profile.connections, unit: "" });
-  }
   if (reports.length > 0) {
+    const { workload } = profile;
+    metrics.push(...kindOf(workload).metrics({ figures: joinFigures(reports), durationMicros }, profile, workload));
     metrics.push({ name: "disconnects", value: sumOf(reports.map((report) => report.disconnects)), unit: "" });
     metrics.push({ name: "sessions-lost", value: sumOf(reports.map((report) => report.sessionsLost)), unit: "" });
   }
   return metrics;
 }
 
+function joinFigures(reports: readonly LoadReport[]): Readonly<Record<string, readonly number[]>> {
+  const names = new Set(reports.flatMap((report) => Object.keys(report.figures)));
+  return Object.fromEntries([...names].map((name) => [name, reports.flatMap((report) => report.figures[name] ?? [])]));
+}
+
 function judge(profile: Profile, target: TargetResult): ThresholdRecord[] {
-  const total = totalOf(target.operations, countedOperations(profile.workload));
+  const total = totalOf(target.operations, countedOperations(profile));
   const records = profile.thresholds.map((threshold) =>
     evaluateThreshold(
       threshold,
@@ -271,7 +265,7 @@ function warningsOf(profile: Profile, target: TargetResult): WarningRecord[] {
   if (lag > SEND_LAG_P99_MICROS_MAX) {
     warn("send-lag", `on ${target.label} 1% of sends left ${lag} us late or later, which their latencies contain`);
   }
-  const total = totalOf(target.operations, countedOperations(profile.workload));
+  const total = totalOf(target.operations, countedOperations(profile));
   if (total.ok < SAMPLES_MIN.p99) {
     warn("too-few-samples", `${target.label} has ${total.ok} samples: too few for a 99th percentile`);
   }

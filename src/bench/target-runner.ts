@@ -11,11 +11,11 @@ import { roundSeed } from "./load/streams.js";
 import { mergeOperations, mergeSeconds } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";
-import { countedOperations } from "./profile/operations.js";
 import type { Profile } from "./profile/profile.js";
 import type { ClientLoad, LatencySummary, RoundResult } from "./result.js";
 import { costBetween, cpuBetween, type EnsembleUsage, readUsage } from "./usage.js";
 import { isWarm, type WarmUpWindow, warmUpWindowMicros } from "./warm-up.js";
+import { countedOperations, kindOf } from "./workloads/registry.js";
 
 /** Between the order to start and the start, so that all workers have it by then. */
 const START_MICROS = 20_000;
@@ -159,7 +159,8 @@ export class TargetRunner {
           cpuBetween(othersBefore[index] as EnsembleUsage, othersAfter[index] as EnsembleUsage),
         ]),
       );
-      return this.outcome(round, window, costBetween(ensemble, before, after), idleCpuMicros);
+      const judged = kindOf(profile.workload).judge?.(shared.region, profile, profile.workload) ?? [];
+      return this.outcome(round, window, costBetween(ensemble, before, after), idleCpuMicros, judged);
     });
   }
 
@@ -168,6 +169,7 @@ export class TargetRunner {
     window: Window,
     members: RoundResult["members"],
     idleCpuMicros: Readonly<Record<string, number>>,
+    judged: readonly CheckTally[],
   ): RoundOutcome {
     const { profile, runStartMicros, tell } = this.context;
     const { reports } = window;
@@ -182,7 +184,7 @@ export class TargetRunner {
       members,
       idleCpuMicros,
     };
-    const total = totalOf(result.operations, countedOperations(profile.workload));
+    const total = totalOf(result.operations, countedOperations(profile));
     tell({
       kind: "measured",
       label: this.participant.label,
@@ -193,7 +195,7 @@ export class TargetRunner {
       p99: total.latency?.p99 ?? null,
       errors: errorCount(total),
     });
-    return { result, reports, checks: reports.flatMap((report) => report.checks), lost: window.lost };
+    return { result, reports, checks: [...reports.flatMap((report) => report.checks), ...judged], lost: window.lost };
   }
 
   private clientLoad(reports: readonly LoadReport[]): ClientLoad {
@@ -213,9 +215,10 @@ export class TargetRunner {
 
   /** Populates a fresh root, opens every worker's sessions, and closes and removes them again whatever happens. */
   private async withSessions<T>(round: number, use: (shared: LoadShared) => Promise<T>): Promise<T> {
-    const { pool, signal, tell } = this.context;
+    const { pool, profile, signal, tell } = this.context;
     tell({ kind: "preparing", label: this.participant.label, round });
-    const shared = new LoadShared(pool.workers, this.locks());
+    const { workload } = profile;
+    const shared = new LoadShared(pool.workers, kindOf(workload).regionWords(profile, workload));
     const job = this.job(round, shared);
     let opened = false;
     try {
@@ -229,11 +232,6 @@ export class TargetRunner {
     }
   }
 
-  private locks(): number {
-    const { workload } = this.context.profile;
-    return workload.kind === "lock" ? workload.locks : 0;
-  }
-
   private job(round: number, shared: LoadShared): LoadJob {
     const { profile, pool, rootPrefix } = this.context;
     return {
@@ -241,7 +239,7 @@ export class TargetRunner {
       members: this.participant.ensemble.members.map((member) => member.client),
       root: `${rootPrefix}-${round}`,
       workload: profile.workload,
-      keys: profile.workload.kind === "mix" ? profile.keys : 1,
+      keys: kindOf(profile.workload).keys(profile, profile.workload),
       valueBytes: profile.valueBytes,
       distribution: profile.distribution,
       connections: profile.connections,

@@ -1,9 +1,10 @@
 import { relative } from "node:path";
-import { EXIT, type ExitCode, UserError } from "../base/user-error.js";
+import { EXIT, type ExitCode, USER_ERRORS, UserError } from "../base/user-error.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
 import { runProfile, TargetLostError } from "../bench/run-profile.js";
 import { exitCodeOf } from "../bench/verdict.js";
+import { kindOf } from "../bench/workloads/registry.js";
 import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
 import type { TargetReference } from "../targets/address.js";
 import { Interrupt } from "./interrupt.js";
@@ -30,6 +31,7 @@ export interface ComparisonOptions {
 /** Starts the targets, runs the profile, writes and prints what it found, and stops the targets. */
 export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
   const { output } = options;
+  requireFit(options);
   await prepareReportsRoot(options.out);
   const progress = new Progress(output);
   const interrupt = new Interrupt(() => {
@@ -85,6 +87,14 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
     progress.clear();
     await participants.stop();
     interrupt.release();
+  }
+}
+
+function requireFit({ profile: { profile }, targets }: ComparisonOptions): void {
+  const fit = kindOf(profile.workload).targets(profile.workload);
+  for (const { target } of targets) {
+    if (fit.includes(target)) continue;
+    throw new UserError(USER_ERRORS.targetUnfit, { profile: profile.name, target, targets: fit.join(", ") });
   }
 }
 

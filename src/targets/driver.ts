@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.js";
 import type { Address, TargetName } from "./target.js";
 
 /**
@@ -16,9 +17,32 @@ export interface TargetDriver {
    */
   createdOrders(root: string): Promise<ReadonlySet<number>>;
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession>;
-  openLockSession(options: SessionOptions): Promise<LockSession>;
-  openWatchSession(options: SessionOptions): Promise<WatchSession>;
+  /** Throws where the target has no such session: what runs on it is what its workload's kind says. */
+  openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]>;
   close(): Promise<void>;
+}
+
+/** What sessions of awaited calls there are, each kind in the target's own idiom. */
+export interface RecipeSessions {
+  readonly lock: LockSession;
+  readonly watch: WatchSession;
+}
+
+export type Recipe = keyof RecipeSessions;
+
+/** How one target opens each kind of session it has. */
+export type SessionOpeners = {
+  readonly [R in Recipe]?: (options: SessionOptions) => Promise<RecipeSessions[R]>;
+};
+
+export function openerOf<R extends Recipe>(
+  openers: SessionOpeners,
+  recipe: R,
+  target: TargetName,
+): (options: SessionOptions) => Promise<RecipeSessions[R]> {
+  const opener = openers[recipe];
+  assert(opener, `${target} has no ${recipe} session, and its workload's kind says that it does`);
+  return opener;
 }
 
 export interface SessionOptions {

@@ -1,7 +1,7 @@
 /**
- * Memory that the load workers of one run share. A worker's words have one owner, the worker; lock and watch words are
- * changed by atomic operations of any worker. Times are microseconds of the monotonic clock, positions in a target's
- * history plain integers below 2^53.
+ * Memory that the load workers of one round share. A worker's words have one owner, the worker; what lies behind them is
+ * the workload's own. Times are microseconds of the monotonic clock, positions in a target's history plain integers
+ * below 2^53.
  */
 const WORKER_WORDS = 16;
 /** Words of a worker: one cache line, so that owners do not disturb each other. */
@@ -16,20 +16,12 @@ const WRITTEN_LOW = 5;
 const LATENCY_UNIT_MICROS = 64;
 const WORD = 2 ** 32;
 
-const LOCK_WORDS = 16;
-const HOLDERS = 0;
-const WAITERS = 1;
-const RELEASED_AT = 1;
-const TOKEN = 2;
-
-const WATCH_WORDS = 16;
-const ARRIVED = 0;
-const DELIVERED = 1;
-const CHANGES = 2;
-const UNCERTAIN = 3;
-const FINISHED = 8;
-const CHANGE_STARTED = 2;
-const CHANGE_ORDER = 3;
+/** What the workers know together of a workload: the same memory twice, all 0 when a round begins. */
+export interface SharedRegion {
+  readonly words: Int32Array;
+  /** Long i lies where words 2i and 2i + 1 do. */
+  readonly longs: BigInt64Array;
+}
 
 export interface LoadTotals {
   readonly completed: number;
@@ -41,16 +33,20 @@ export interface LoadTotals {
 export class LoadShared {
   readonly memory: SharedArrayBuffer;
   readonly workers: number;
+  /** The workload's own words. */
+  readonly region: SharedRegion;
   private readonly words: Int32Array;
-  private readonly longs: BigInt64Array;
-  private readonly watchAt: number;
 
-  constructor(workers: number, locks: number, memory?: SharedArrayBuffer) {
+  /** `regionWords`: how many 32-bit words the workload needs. */
+  constructor(workers: number, regionWords: number, memory?: SharedArrayBuffer) {
     this.workers = workers;
-    this.watchAt = workers * WORKER_WORDS + locks * LOCK_WORDS;
-    this.memory = memory ?? new SharedArrayBuffer((this.watchAt + WATCH_WORDS) * 4);
+    const regionAt = workers * WORKER_WORDS * 4;
+    this.memory = memory ?? new SharedArrayBuffer(regionAt + Math.ceil(regionWords / 2) * 8);
     this.words = new Int32Array(this.memory);
-    this.longs = new BigInt64Array(this.memory);
+    this.region = {
+      words: new Int32Array(this.memory, regionAt),
+      longs: new BigInt64Array(this.memory, regionAt),
+    };
   }
 
   counters(worker: number): WorkerCounters {
@@ -88,15 +84,6 @@ export class LoadShared {
       if (written > furthest) furthest = written;
     }
     return furthest;
-  }
-
-  lock(index: number): LockWords {
-    const at = this.workers * WORKER_WORDS + index * LOCK_WORDS;
-    return new LockWords(this.words, this.longs, at, at / 2);
-  }
-
-  watch(): WatchWords {
-    return new WatchWords(this.words, this.longs, this.watchAt, this.watchAt / 2);
   }
 }
 
@@ -143,133 +130,5 @@ export class WorkerCounters {
     const high = Math.floor(position / WORD);
     Atomics.store(this.words, this.at + WRITTEN_LOW, (position - high * WORD) | 0);
     Atomics.store(this.words, this.at + WRITTEN_HIGH, high | 0);
-  }
-}
-
-/** What the contenders for one lock know together. */
-export class LockWords {
-  private readonly words: Int32Array;
-  private readonly longs: BigInt64Array;
-  private readonly at: number;
-  private readonly longAt: number;
-
-  constructor(words: Int32Array, longs: BigInt64Array, at: number, longAt: number) {
-    this.words = words;
-    this.longs = longs;
-    this.at = at;
-    this.longAt = longAt;
-  }
-
-  /** Returns how many waited before. */
-  addWaiter(change: 1 | -1): number {
-    return Atomics.add(this.words, this.at + WAITERS, change);
-  }
-
-  get waiters(): number {
-    return Atomics.load(this.words, this.at + WAITERS);
-  }
-
-  /** Called after a grant arrived: returns how many held it already, which must be 0. */
-  enter(): number {
-    return Atomics.add(this.words, this.at + HOLDERS, 1);
-  }
-
-  /** Called before the release is sent, so that the next holder cannot be granted the lock while this one still counts. */
-  leave(): void {
-    Atomics.sub(this.words, this.at + HOLDERS, 1);
-  }
-
-  /** Stores the token of this grant and returns the one before it, -1 before the first. */
-  exchangeToken(token: number): number {
-    return Number(Atomics.exchange(this.longs, this.longAt + TOKEN, BigInt(token) + 1n)) - 1;
-  }
-
-  /** Stores when a release began that someone waited for (0: none) and returns what was stored before. */
-  exchangeReleasedAt(micros: number): number {
-    return Number(Atomics.exchange(this.longs, this.longAt + RELEASED_AT, BigInt(Math.round(micros))));
-  }
-}
-
-/** What the changer and the watchers of a fan-out know together. The changer alone starts changes. */
-export class WatchWords {
-  private readonly words: Int32Array;
-  private readonly longs: BigInt64Array;
-  private readonly at: number;
-  private readonly longAt: number;
-
-  constructor(words: Int32Array, longs: BigInt64Array, at: number, longAt: number) {
-    this.words = words;
-    this.longs = longs;
-    this.at = at;
-    this.longAt = longAt;
-  }
-
-  begin(nowMicros: number): void {
-    Atomics.store(this.longs, this.longAt + CHANGE_STARTED, BigInt(Math.round(nowMicros)));
-    Atomics.store(this.words, this.at + DELIVERED, 0);
-    Atomics.store(this.words, this.at + ARRIVED, 0);
-  }
-
-  get startedMicros(): number {
-    return Number(Atomics.load(this.longs, this.longAt + CHANGE_STARTED));
-  }
-
-  /** A watcher was told: returns how many have been, this one included. */
-  arrive(): number {
-    return Atomics.add(this.words, this.at + ARRIVED, 1) + 1;
-  }
-
-  get arrived(): number {
-    return Atomics.load(this.words, this.at + ARRIVED);
-  }
-
-  /** The last watcher was told: wakes the changer. */
-  deliver(): void {
-    Atomics.store(this.words, this.at + DELIVERED, 1);
-    Atomics.notify(this.words, this.at + DELIVERED);
-  }
-
-  /**
-   * Waits until all have been told: true; or until `giveUp`: false. Without a timeout of its own: V8 keeps the timer of a
-   * wait that ended, and tens of thousands of changes a second would leave as many behind.
-   */
-  async delivered(): Promise<boolean> {
-    await Atomics.waitAsync(this.words, this.at + DELIVERED, 0).value;
-    return Atomics.load(this.words, this.at + DELIVERED) === 1;
-  }
-
-  /** The changer waits no longer. */
-  giveUp(): void {
-    Atomics.compareExchange(this.words, this.at + DELIVERED, 0, 2);
-    Atomics.notify(this.words, this.at + DELIVERED);
-  }
-
-  /** The changer makes no more changes: every watcher has been told of all there were, or never will be. */
-  finish(): void {
-    Atomics.store(this.words, this.at + FINISHED, 1);
-    Atomics.notify(this.words, this.at + FINISHED);
-  }
-
-  async finished(): Promise<void> {
-    await Atomics.waitAsync(this.words, this.at + FINISHED, 0).value;
-  }
-
-  /** A change ended: where it stands in history, or undefined where it is not known whether it happened. */
-  conclude(order: number | undefined): void {
-    if (order === undefined) {
-      Atomics.add(this.words, this.at + UNCERTAIN, 1);
-      return;
-    }
-    Atomics.store(this.longs, this.longAt + CHANGE_ORDER, BigInt(order));
-    Atomics.add(this.words, this.at + CHANGES, 1);
-  }
-
-  /** Changes that certainly happened, and the position of the last of them. */
-  get changes(): { readonly certain: number; readonly uncertain: number; readonly lastOrder: number } {
-    return {
-      certain: Atomics.load(this.words, this.at + CHANGES),
-      uncertain: Atomics.load(this.words, this.at + UNCERTAIN),
-      lastOrder: Number(Atomics.load(this.longs, this.longAt + CHANGE_ORDER)),
-    };
   }
 }

@@ -275,7 +275,7 @@ describe("etcd driver", () => {
         let holder: number | undefined;
         const tokens: number[] = [];
         const contenders = Array.from({ length: 6 }, async (_, index) => {
-          const session = await driver.openLockSession(sessionOptions(members, index));
+          const session = await driver.openSession("lock", sessionOptions(members, index));
           for (let round = 0; round < 8; round++) {
             const { fencingToken } = await session.acquire(5);
             assert.equal(holder, undefined, "two holders of one lock");
@@ -304,7 +304,7 @@ describe("etcd driver", () => {
           workerData: { members, root: ROOT },
         });
         const [grant] = (await once(holder, "message")) as [{ fencingToken: number }];
-        const session = await driver.openLockSession(sessionOptions(members, 1, 2_000));
+        const session = await driver.openSession("lock", sessionOptions(members, 1, 2_000));
         let granted = false;
         const waiting = session.acquire(0).then((next) => {
           granted = true;
@@ -325,8 +325,8 @@ describe("etcd driver", () => {
         timeout: TIMEOUT_MS,
       }, async (context) => {
         const { ensemble, members, driver } = await cluster(context, etcd, 1);
-        const first = await driver.openLockSession(sessionOptions(members, 0, 20_000));
-        const second = await driver.openLockSession(sessionOptions(members, 1, 20_000));
+        const first = await driver.openSession("lock", sessionOptions(members, 0, 20_000));
+        const second = await driver.openSession("lock", sessionOptions(members, 1, 20_000));
         const held = await first.acquire(1);
         const waiting = second.acquire(1);
         await ensemble.members[0]?.kill();
@@ -335,7 +335,7 @@ describe("etcd driver", () => {
         const next = await waiting;
         assert.ok(next.fencingToken > held.fencingToken);
 
-        const short = await driver.openLockSession(sessionOptions(members, 2, 1_000));
+        const short = await driver.openSession("lock", sessionOptions(members, 2, 1_000));
         await short.acquire(2);
         const queued = assert.rejects(short.acquire(1), (error: EtcdError) => error.code === "LEASELOST");
         await ensemble.members[0]?.pause();
@@ -350,9 +350,9 @@ describe("etcd driver", () => {
 
       it("gives a lock up when its session is closed", { timeout: TIMEOUT_MS }, async (context) => {
         const { members, driver } = await cluster(context, etcd, 1);
-        const first = await driver.openLockSession(sessionOptions(members, 0, 30_000));
-        const second = await driver.openLockSession(sessionOptions(members, 1, 30_000));
-        const third = await driver.openLockSession(sessionOptions(members, 2, 30_000));
+        const first = await driver.openSession("lock", sessionOptions(members, 0, 30_000));
+        const second = await driver.openSession("lock", sessionOptions(members, 1, 30_000));
+        const third = await driver.openSession("lock", sessionOptions(members, 2, 30_000));
         await first.acquire(0);
         const abandoned = assert.rejects(second.acquire(0), (error: EtcdError) => error.code === "CANCELLED");
         const waiting = third.acquire(0);
@@ -367,13 +367,13 @@ describe("etcd driver", () => {
       }, async (context) => {
         const { members, driver } = await cluster(context, etcd, 3);
         await driver.populate(ROOT, 10, 100);
-        const changer = await driver.openWatchSession(sessionOptions(members, 0));
+        const changer = await driver.openSession("watch", sessionOptions(members, 0));
         const expected = new Map<number, number[]>();
         const seen: [key: number, orders: number[]][] = [];
         let count = 0;
         let enough: () => void = () => {};
         for (let index = 0; index < 6; index++) {
-          const session = await driver.openWatchSession(sessionOptions(members, index));
+          const session = await driver.openSession("watch", sessionOptions(members, index));
           for (let key = 0; key < 5; key++) {
             const orders: number[] = [];
             seen.push([key, orders]);
@@ -400,8 +400,8 @@ describe("etcd driver", () => {
       it("loses no change while its server is away", { timeout: TIMEOUT_MS }, async (context) => {
         const { ensemble, members, driver } = await cluster(context, etcd, 3);
         await driver.populate(ROOT, 2, 100);
-        const watcher = await driver.openWatchSession(sessionOptions(members, 1));
-        const changer = await driver.openWatchSession(sessionOptions(members, 0));
+        const watcher = await driver.openSession("watch", sessionOptions(members, 1));
+        const changer = await driver.openSession("watch", sessionOptions(members, 0));
         const seen: number[] = [];
         let last = Number.POSITIVE_INFINITY;
         let reached: () => void = () => {};
@@ -446,7 +446,7 @@ describe("etcd driver", () => {
         await driver.populate(ROOT, 50, 100);
         const recorder = new LoadRecorder();
         const session: LoadSession = await driver.openLoadSession(loadOptions(members, recorder));
-        const watcher = await driver.openWatchSession(sessionOptions(members));
+        const watcher = await driver.openSession("watch", sessionOptions(members));
         await watcher.watch(0, () => {});
         session.read(recorder.submitted(0), 0);
         await driver.close();

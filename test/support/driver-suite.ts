@@ -111,7 +111,9 @@ export function describeDriver(subject: DriverSubject): void {
     check("hands locks on with growing tokens", async () => {
       const root = "/zabench/locks";
       await driver.populate(root, 0, 0);
-      const sessions = await Promise.all([0, 1, 2].map((index) => driver.openLockSession(sessionOptions(root, index))));
+      const sessions = await Promise.all(
+        [0, 1, 2].map((index) => driver.openSession("lock", sessionOptions(root, index))),
+      );
       const tokens: number[] = [];
       await Promise.all(
         sessions.map(async (session) => {
@@ -134,9 +136,9 @@ export function describeDriver(subject: DriverSubject): void {
       const root = "/zabench/watches";
       await driver.populate(root, 1, 100);
       const watchers = await Promise.all(
-        [0, 1, 2, 3].map((index) => driver.openWatchSession(sessionOptions(root, index))),
+        [0, 1, 2, 3].map((index) => driver.openSession("watch", sessionOptions(root, index))),
       );
-      const changer = await driver.openWatchSession(sessionOptions(root, 4));
+      const changer = await driver.openSession("watch", sessionOptions(root, 4));
       const seen = watchers.map(() => 0);
       let told = (): void => undefined;
       await Promise.all(

@@ -6,5 +6,5 @@ import type { Address } from "../../src/targets/target.js";
 
 const { members, root } = workerData as { members: readonly Address[]; root: string };
 const driver = await createEtcdDriver(members);
-const session = await driver.openLockSession({ members, index: 0, root, sessionTimeoutMs: 1_000 });
+const session = await driver.openSession("lock", { members, index: 0, root, sessionTimeoutMs: 1_000 });
 parentPort?.postMessage(await session.acquire(0));

@@ -1,12 +1,16 @@
 import type { DriverSource } from "../../src/bench/load/driver-source.js";
 import type { Participant } from "../../src/bench/participant.js";
-import type {
-  LoadSession,
-  LoadSessionOptions,
-  LockSession,
-  SessionOptions,
-  TargetDriver,
-  WatchSession,
+import {
+  type LoadSession,
+  type LoadSessionOptions,
+  type LockSession,
+  openerOf,
+  type Recipe,
+  type RecipeSessions,
+  type SessionOpeners,
+  type SessionOptions,
+  type TargetDriver,
+  type WatchSession,
 } from "../../src/targets/driver.js";
 import type { Ensemble, Member, ProcessUsage } from "../../src/targets/target.js";
 
@@ -117,6 +121,10 @@ class FakeDriver implements TargetDriver {
   readonly target = "zookeeper";
   private readonly options: FakeOptions;
   private readonly words: Int32Array;
+  private readonly openers: SessionOpeners = {
+    lock: () => Promise.resolve(new FakeLockSession(this.options, this.words)),
+    watch: ({ index }) => Promise.resolve(new FakeWatchSession(this.options, this.words, index)),
+  };
 
   constructor(options: FakeOptions) {
     this.options = options;
@@ -144,12 +152,8 @@ class FakeDriver implements TargetDriver {
     return Promise.resolve(new FakeLoadSession(this.options, this.words, options));
   }
 
-  openLockSession(): Promise<LockSession> {
-    return Promise.resolve(new FakeLockSession(this.options, this.words));
-  }
-
-  openWatchSession(options: SessionOptions): Promise<WatchSession> {
-    return Promise.resolve(new FakeWatchSession(this.options, this.words, options.index));
+  openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
+    return openerOf(this.openers, recipe, this.target)(options);
   }
 
   close(): Promise<void> {

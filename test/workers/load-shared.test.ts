@@ -47,33 +47,14 @@ test("totals are summed over workers, and differences are right across a wrap", 
   assert.equal(totalsSince(near, { ...near, completed: 10 }).completed, 15);
 });
 
-test("the words of one lock, of another and of the watch do not overlap", async () => {
-  const shared = new LoadShared(2, 2);
-  const [first, second, watch] = [shared.lock(0), shared.lock(1), shared.watch()];
-  assert.equal(first.enter(), 0);
-  assert.equal(first.enter(), 1);
-  assert.equal(second.enter(), 0);
-  assert.equal(first.exchangeToken(0), -1);
-  assert.equal(first.exchangeToken(9), 0);
-  assert.equal(second.exchangeToken(1), -1);
-  assert.equal(first.exchangeReleasedAt(1_000_000_000_000), 0);
-  assert.equal(first.exchangeReleasedAt(0), 1_000_000_000_000);
-  assert.equal(second.exchangeReleasedAt(0), 0);
-  watch.begin(5_000);
-  watch.conclude(2 ** 45);
-  assert.equal(watch.arrive(), 1);
-  assert.equal(watch.startedMicros, 5_000);
-  assert.deepEqual(watch.changes, { certain: 1, uncertain: 0, lastOrder: 2 ** 45 });
-  // A wait of Atomics.waitAsync does not keep the event loop alive by itself.
-  const alive = setInterval(() => undefined, 1_000);
-  const delivered = watch.delivered();
-  watch.deliver();
-  assert.equal(await delivered, true);
-  watch.begin(6_000);
-  const given = watch.delivered();
-  watch.giveUp();
-  assert.equal(await given, false);
-  clearInterval(alive);
-  assert.equal(second.waiters, 0);
+test("a workload's region lies behind the workers' words, whatever thread looks at it", () => {
+  const shared = new LoadShared(2, 5);
+  shared.region.words.fill(-1);
+  assert.ok(shared.region.words.length >= 5);
   assert.deepEqual(shared.totals(), { completed: 0, failed: 0, latencyMicros: 0, connected: 0 });
+  assert.equal(shared.othersWritten(0), 0);
+  const other = new LoadShared(2, 5, shared.memory);
+  other.region.longs[1] = 2n ** 40n;
+  assert.equal(shared.region.longs[1], 2n ** 40n);
+  assert.equal(shared.region.words[2], 0);
 });

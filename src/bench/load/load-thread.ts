@@ -1,11 +1,9 @@
 import type { TargetDriver } from "../../targets/driver.js";
+import { createLoad } from "../workloads/loads.js";
 import { createDriver } from "./driver-source.js";
 import { failureName } from "./failure.js";
 import type { Load, LoadJob } from "./load.js";
 import type { LoadCommand, LoadReply, LoadTask } from "./load-messages.js";
-import { LockLoad } from "./lock-load.js";
-import { MixLoad } from "./mix-load.js";
-import { WatchLoad } from "./watch-load.js";
 
 /** The thread side of a load worker, run by piscina: one task for the whole run. */
 export default function serveLoad(task: LoadTask): Promise<void> {
@@ -80,16 +78,5 @@ async function prepare(step: "populate" | "remove", job: LoadJob): Promise<void>
     else await driver.populate(job.root, job.keys, job.valueBytes);
   } finally {
     await driver.close();
-  }
-}
-
-function createLoad(job: LoadJob, driver: TargetDriver, worker: number): Load {
-  switch (job.workload.kind) {
-    case "mix":
-      return new MixLoad(job, driver, worker);
-    case "lock":
-      return new LockLoad(job, driver, worker);
-    case "watch-fanout":
-      return new WatchLoad(job, driver, worker);
   }
 }

@@ -44,8 +44,8 @@ export interface LoadReport {
   /** Share of time the worker's event loop was busy, polling for due sends not counted, 0 to 1. */
   readonly utilization: number;
   readonly checks: readonly CheckTally[];
-  /** Lock workloads: acquisitions of each of the worker's connections. */
-  readonly acquisitions: readonly number[];
+  /** What the workload's own metrics are made of: one number for each of the worker's connections, by name. */
+  readonly figures: Readonly<Record<string, readonly number[]>>;
   /** Pauses between two acknowledgements of one connection that took longer than `GAP_MICROS_MIN`. */
   readonly gaps: readonly AcknowledgementGap[];
   readonly disconnects: number;

@@ -1,5 +1,6 @@
 import { parseDurationMicros } from "../../base/units.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
+import { kindOf } from "../workloads/registry.js";
 import type { LoadedProfile, Loop, Profile } from "./profile.js";
 import { PROFILE_LIMITS } from "./schema.js";
 import { parseRatePerSecond } from "./units.js";
@@ -21,7 +22,10 @@ export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides
   if (given.length === 0) return loaded;
   const base = loaded.profile;
   const workload = base.workload.kind;
-  if (workload !== "mix" && (options.rate !== undefined || (options.depth !== undefined && options.depth !== "1"))) {
+  if (
+    !kindOf(base.workload).pipelined &&
+    (options.rate !== undefined || (options.depth !== undefined && options.depth !== "1"))
+  ) {
     const option = options.rate === undefined ? "--depth" : "--rate";
     throw new UserError(
       USER_ERRORS.profileOption,

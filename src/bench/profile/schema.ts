@@ -1,10 +1,12 @@
 import { z } from "zod";
-import { parseDurationMicros, parseSizeBytes } from "../../base/units.js";
+import { parseSizeBytes } from "../../base/units.js";
 import { UserError } from "../../base/user-error.js";
 import { parseThreshold, type Threshold } from "../thresholds.js";
-import { operationNames } from "./operations.js";
+import { kindOf, WORKLOAD_KINDS } from "../workloads/registry.js";
+import type { WorkloadKind } from "../workloads/workload-kind.js";
 import type { Loop, Profile, Workload } from "./profile.js";
-import { parseRatePerSecond, parseShare } from "./units.js";
+import { duration, scalar, share, whole } from "./scalars.js";
+import { parseRatePerSecond } from "./units.js";
 
 /** What one machine can be asked for; a figure beyond is a slip of the keyboard. */
 export const PROFILE_LIMITS = {
@@ -13,51 +15,11 @@ export const PROFILE_LIMITS = {
   connectionsMax: 20_000,
   depthMax: 4_096,
   roundsMax: 1_000,
-  locksMax: 10_000,
   sessionTimeoutMsMin: 1_000,
   sessionTimeoutMsMax: 3_600_000,
 } as const;
 
-/** A scalar that `parse` understands; its UserError becomes the problem's text. */
-function scalar(parse: (text: string) => number): z.ZodType<number, string | number> {
-  return z.union([z.string(), z.number()]).transform((value, context) => {
-    try {
-      return parse(String(value));
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-      return z.NEVER;
-    }
-  });
-}
-
-const duration = scalar(parseDurationMicros);
 const positiveDuration = duration.refine((micros) => micros > 0, "must be longer than 0");
-const share = scalar(parseShare);
-const whole = (min: number, max: number): z.ZodNumber => z.number().int().min(min).max(max);
-const weight = z.number().min(0).max(1_000_000);
-
-const operations = z.strictObject({
-  read: weight.optional(),
-  readLinearizable: weight.optional(),
-  write: weight.optional(),
-  create: weight.optional(),
-});
-
-const mix = z
-  .strictObject({ kind: z.literal("mix"), operations })
-  .refine((workload) => Object.values(workload.operations).some((value) => (value ?? 0) > 0), {
-    path: ["operations"],
-    message: "at least one operation needs a weight above 0",
-  });
-
-const lock = z.strictObject({
-  kind: z.literal("lock"),
-  locks: whole(1, PROFILE_LIMITS.locksMax).default(1),
-  hold: duration.default(0),
-});
-
-const watchFanout = z.strictObject({ kind: z.literal("watch-fanout") });
 
 const openLoop = z.strictObject({
   rate: scalar(parseRatePerSecond),
@@ -90,10 +52,13 @@ const thresholds = z.record(z.string(), z.array(z.string())).transform((groups, 
   return parsed;
 });
 
+const KINDS: readonly WorkloadKind[] = Object.values(WORKLOAD_KINDS) as unknown as WorkloadKind[];
+const WORKLOAD_SCHEMAS = KINDS.map((kind) => kind.schema) as [z.ZodObject, ...z.ZodObject[]];
+
 const profileObject = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "use lower-case letters, digits and dashes: it names a folder"),
   description: z.string().default(""),
-  workload: z.discriminatedUnion("kind", [mix, lock, watchFanout]),
+  workload: z.discriminatedUnion("kind", WORKLOAD_SCHEMAS).transform(toWorkload),
   keys: whole(1, PROFILE_LIMITS.keysMax).default(1_000),
   valueBytes: scalar(parseSizeBytes)
     .refine((bytes) => bytes <= PROFILE_LIMITS.valueBytesMax, `must be at most ${PROFILE_LIMITS.valueBytesMax} bytes`)
@@ -119,20 +84,22 @@ const profileObject = z.strictObject({
 
 /** The keys that may stand at a place of a profile, to suggest one for a key that may not. */
 export function knownKeys(path: string, workloadKind: unknown): readonly string[] {
-  const objects: Readonly<Record<string, { readonly shape: object }>> = {
+  const kind = KINDS.find((each) => each.kind === workloadKind);
+  const objects: Readonly<Record<string, { readonly shape: object } | undefined>> = {
     "": profileObject,
-    "workload.operations": operations,
     loop: openLoop,
     warmUp: warmUpObject,
-    workload: workloadKind === "lock" ? lock : workloadKind === "mix" ? mix : watchFanout,
+    workload: kind?.schema,
+    ...kind?.nested,
   };
   return Object.keys(objects[path]?.shape ?? {});
 }
 
 export const profileSchema = profileObject
   .superRefine((value, context) => {
-    const workload = toWorkload(value.workload);
-    if (workload.kind !== "mix") {
+    const { workload } = value;
+    const kind = kindOf(workload);
+    if (!kind.pipelined) {
       if (value.loop !== "closed") {
         context.addIssue({
           code: "custom",
@@ -144,7 +111,7 @@ export const profileSchema = profileObject
         context.addIssue({ code: "custom", path: ["depth"], message: `must be 1 in a ${workload.kind} workload` });
       }
     }
-    const names = [...operationNames(workload), "total"];
+    const names = [...kind.operations(workload), "total"];
     for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
       if (names.includes(metric)) continue;
       context.addIssue({
@@ -158,7 +125,7 @@ export const profileSchema = profileObject
     (value): Profile => ({
       name: value.name,
       description: value.description,
-      workload: toWorkload(value.workload),
+      workload: value.workload,
       keys: value.keys,
       valueBytes: value.valueBytes,
       distribution: value.distribution,
@@ -179,17 +146,9 @@ export const profileSchema = profileObject
     }),
   );
 
-function toWorkload(value: z.output<typeof mix> | z.output<typeof lock> | z.output<typeof watchFanout>): Workload {
-  switch (value.kind) {
-    case "mix": {
-      const given = Object.entries(value.operations).filter(([, weighed]) => (weighed ?? 0) > 0);
-      return { kind: "mix", operations: Object.fromEntries(given) };
-    }
-    case "lock":
-      return { kind: "lock", locks: value.locks, holdMicros: value.hold };
-    case "watch-fanout":
-      return { kind: "watch-fanout" };
-  }
+function toWorkload(parsed: object): Workload {
+  const kind = WORKLOAD_KINDS[(parsed as Workload).kind] as unknown as WorkloadKind;
+  return kind.resolve(parsed as never);
 }
 
 function toLoop(value: z.output<typeof loop>): Loop {

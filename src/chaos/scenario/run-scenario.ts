@@ -271,7 +271,7 @@ class ScenarioRound {
       cpuMicros: cpu.user + cpu.system,
       utilization: performance.eventLoopUtilization(loopBefore).utilization,
       checks: [],
-      acquisitions: [],
+      figures: {},
       gaps: [],
       disconnects: writers.disconnects,
       sessionsLost: writers.sessionsLost,

@@ -1,11 +1,13 @@
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
-import type {
-  LoadSession,
-  LoadSessionOptions,
-  LockSession,
-  SessionOptions,
-  TargetDriver,
-  WatchSession,
+import {
+  type LoadSession,
+  type LoadSessionOptions,
+  openerOf,
+  type Recipe,
+  type RecipeSessions,
+  type SessionOpeners,
+  type SessionOptions,
+  type TargetDriver,
 } from "../driver.js";
 import type { Address } from "../target.js";
 import { Channel } from "./channel.js";
@@ -36,6 +38,10 @@ class EtcdDriver implements TargetDriver {
   readonly target = "etcd";
   private readonly channel: Channel;
   private readonly sessions = new Set<Session>();
+  private readonly openers: SessionOpeners = {
+    lock: (options) => this.opened(new EtcdLockSession(options)),
+    watch: (options) => this.opened(new EtcdWatchSession(options)),
+  };
 
   constructor(members: readonly Address[]) {
     const options = { members, index: 0, sessionTimeoutMs: CONNECT_TIMEOUT_MS, callsMax: CALLS_MAX };
@@ -100,15 +106,11 @@ class EtcdDriver implements TargetDriver {
   }
 
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
-    return this.openSession(new EtcdLoadSession(options));
+    return this.opened(new EtcdLoadSession(options));
   }
 
-  openLockSession(options: SessionOptions): Promise<LockSession> {
-    return this.openSession(new EtcdLockSession(options));
-  }
-
-  openWatchSession(options: SessionOptions): Promise<WatchSession> {
-    return this.openSession(new EtcdWatchSession(options));
+  openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
+    return openerOf(this.openers, recipe, this.target)(options);
   }
 
   async close(): Promise<void> {
@@ -117,7 +119,7 @@ class EtcdDriver implements TargetDriver {
     this.sessions.clear();
   }
 
-  private async openSession<Kind extends Session>(session: Kind): Promise<Kind> {
+  private async opened<Kind extends Session>(session: Kind): Promise<Kind> {
     this.sessions.add(session);
     try {
       await session.open();

@@ -1,16 +1,17 @@
 import type { ZooKeeperClient } from "../../client/client.js";
-import type {
-  LoadSession,
-  LoadSessionOptions,
-  LockSession,
-  SessionOptions,
-  TargetDriver,
-  WatchSession,
+import {
+  type LoadSession,
+  type LoadSessionOptions,
+  openerOf,
+  type Recipe,
+  type RecipeSessions,
+  type SessionOptions,
+  type TargetDriver,
 } from "../driver.js";
 import type { Address, TargetName } from "../target.js";
 import { openLoadSession } from "./load-session.js";
 import { createdOrders, populateKeys, removeTree } from "./populate.js";
-import { connectTo, openLockSession, openWatchSession } from "./sessions.js";
+import { connectTo, SESSION_OPENERS } from "./sessions.js";
 
 /** Drives whatever speaks ZooKeeper's client protocol: the core and Apache ZooKeeper, by the very same code. */
 export class ZooKeeperDriver implements TargetDriver {
@@ -39,12 +40,8 @@ export class ZooKeeperDriver implements TargetDriver {
     return openLoadSession(options);
   }
 
-  openLockSession(options: SessionOptions): Promise<LockSession> {
-    return openLockSession(options);
-  }
-
-  openWatchSession(options: SessionOptions): Promise<WatchSession> {
-    return openWatchSession(options);
+  openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
+    return openerOf(SESSION_OPENERS, recipe, this.target)(options);
   }
 
   async close(): Promise<void> {

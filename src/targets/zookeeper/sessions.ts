@@ -4,7 +4,7 @@ import { formatHost } from "../../client/connection-string.js";
 import { isZooKeeperError } from "../../client/errors.js";
 import { ExclusiveLock, type HeldLock } from "../../client/recipes/exclusive-lock.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
-import type { LockSession, SessionOptions, WatchSession } from "../driver.js";
+import type { LockSession, SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
 import type { Address } from "../target.js";
 import { keyPath } from "./keys.js";
 
@@ -24,14 +24,13 @@ export async function connectTo(
   });
 }
 
-export async function openLockSession(options: SessionOptions): Promise<LockSession> {
-  const client = await connectTo(options.members, options.index, options.sessionTimeoutMs);
-  return new ZooKeeperLockSession(client, options.root);
-}
+export const SESSION_OPENERS: SessionOpeners = {
+  lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root),
+  watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options.root),
+};
 
-export async function openWatchSession(options: SessionOptions): Promise<WatchSession> {
-  const client = await connectTo(options.members, options.index, options.sessionTimeoutMs);
-  return new ZooKeeperWatchSession(client, options.root);
+function connectFor({ members, index, sessionTimeoutMs }: SessionOptions): Promise<ZooKeeperClient> {
+  return connectTo(members, index, sessionTimeoutMs);
 }
 
 class ZooKeeperLockSession implements LockSession {

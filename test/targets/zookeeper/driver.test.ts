@@ -202,7 +202,7 @@ describe("a driver without a server", limit, () => {
     const listener = { ended: () => undefined, disconnected: () => undefined, reconnected: () => undefined };
     const options = { members, index: 0, root: "/r", sessionTimeoutMs: 60, depth: 1, keys: 1, valueBytes: 1, listener };
     await assert.rejects(driver.openLoadSession(options), /connect: CONNECTIONLOSS, .*ECONNREFUSED.* within 60 ms/);
-    await assert.rejects(driver.openLockSession(options), /connect: CONNECTIONLOSS/);
+    await assert.rejects(driver.openSession("lock", options), /connect: CONNECTIONLOSS/);
     await driver.close();
   });
 });

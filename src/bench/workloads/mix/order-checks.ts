@@ -1,6 +1,6 @@
-import type { LoadShared, WorkerCounters } from "../../workers/load-shared.js";
-import type { CheckTally } from "./load.js";
-import { Tally } from "./tally.js";
+import type { LoadShared, WorkerCounters } from "../../../workers/load-shared.js";
+import type { CheckTally } from "../../load/load.js";
+import { Tally } from "../../load/tally.js";
 
 /**
  * What every reply of a mix is checked for, while it is measured:

@@ -1,17 +1,17 @@
-import { assert } from "../../base/assert.js";
-import type { TargetDriver } from "../../targets/driver.js";
-import { LoadShared, type WorkerCounters } from "../../workers/load-shared.js";
-import { createHistogram, type Histogram, packHistogram } from "../histogram.js";
-import { ArrivalSchedule } from "./arrivals.js";
-import { nowMicros } from "./clock.js";
+import { assert } from "../../../base/assert.js";
+import type { TargetDriver } from "../../../targets/driver.js";
+import { LoadShared, type WorkerCounters } from "../../../workers/load-shared.js";
+import { createHistogram, type Histogram, packHistogram } from "../../histogram.js";
+import { ArrivalSchedule } from "../../load/arrivals.js";
+import { nowMicros } from "../../load/clock.js";
+import type { AcknowledgementGap, Load, LoadJob, LoadReport, LoadWindow } from "../../load/load.js";
+import { LoadMeter } from "../../load/load-meter.js";
+import { openAll, ownConnections, sleepUntil } from "../../load/opening.js";
+import { Recorder } from "../../load/recorder.js";
+import { type OperationChoice, operationChoice, uniformKeys } from "../../load/streams.js";
 import { DueHeap } from "./due-heap.js";
-import type { AcknowledgementGap, Load, LoadJob, LoadReport, LoadWindow } from "./load.js";
-import { LoadMeter } from "./load-meter.js";
 import { MixConnection, type MixHost } from "./mix-connection.js";
-import { openAll, ownConnections, sleepUntil } from "./opening.js";
 import { OrderChecks } from "./order-checks.js";
-import { Recorder } from "./recorder.js";
-import { type OperationChoice, operationChoice, uniformKeys } from "./streams.js";
 
 /** Timers fire on whole milliseconds and up to one late: nearer than this, due times are polled for. */
 const POLL_MICROS = 2_000;
@@ -204,7 +204,7 @@ export class MixLoad implements Load, MixHost {
         operations.includes("write") || operations.includes("create"),
         operations.includes("readLinearizable"),
       ),
-      acquisitions: [],
+      figures: {},
       gaps: this.gaps,
       disconnects: this.disconnects,
       sessionsLost: this.sessionsLost,

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { assert } from "../../base/assert.js";
-import type { TargetDriver, WatchSession } from "../../targets/driver.js";
-import { LoadShared, type WatchWords, type WorkerCounters } from "../../workers/load-shared.js";
-import { nowMicros } from "./clock.js";
-import { failureName } from "./failure.js";
-import type { CheckTally, Load, LoadJob, LoadReport, LoadWindow } from "./load.js";
-import { openAll, ownConnections, sleepUntil } from "./opening.js";
-import { SessionWindow } from "./session-window.js";
-import { Tally } from "./tally.js";
+import { assert } from "../../../base/assert.js";
+import type { TargetDriver, WatchSession } from "../../../targets/driver.js";
+import { LoadShared, type WorkerCounters } from "../../../workers/load-shared.js";
+import { nowMicros } from "../../load/clock.js";
+import { failureName } from "../../load/failure.js";
+import type { CheckTally, Load, LoadJob, LoadReport, LoadWindow } from "../../load/load.js";
+import { openAll, ownConnections, sleepUntil } from "../../load/opening.js";
+import { SessionWindow } from "../../load/session-window.js";
+import { Tally } from "../../load/tally.js";
+import { WatchWords } from "./watch-words.js";
 
 const CHANGE = 0;
 const DELIVER = 1;
@@ -52,13 +53,13 @@ export class WatchLoad implements Load {
     this.worker = worker;
     const shared = new LoadShared(job.workers, 0, job.shared);
     this.counters = shared.counters(worker);
-    this.shared = shared.watch();
+    this.shared = new WatchWords(shared.region);
   }
 
   async open(): Promise<void> {
     const { members, root, sessionTimeoutMs, connections } = this.job;
     await openAll(ownConnections(this.job, this.worker), async (index) => {
-      const session = await this.driver.openWatchSession({ members, index, root, sessionTimeoutMs });
+      const session = await this.driver.openSession("watch", { members, index, root, sessionTimeoutMs });
       this.sessions.push(session);
       const watcher: Watcher = { index, seen: 0, lastOrder: 0 };
       this.watchers.push(watcher);
@@ -66,7 +67,7 @@ export class WatchLoad implements Load {
       this.counters.addConnected(1);
     });
     if (this.worker !== CHANGER_WORKER) return;
-    this.changer = await this.driver.openWatchSession({ members, index: connections, root, sessionTimeoutMs });
+    this.changer = await this.driver.openSession("watch", { members, index: connections, root, sessionTimeoutMs });
     this.sessions.push(this.changer);
   }
 
@@ -81,7 +82,7 @@ export class WatchLoad implements Load {
       sendLag: undefined,
       ...used,
       checks: [this.watchOrder.report(), this.checkDelivery()],
-      acquisitions: [],
+      figures: {},
       gaps: [],
       disconnects: 0,
       sessionsLost: 0,

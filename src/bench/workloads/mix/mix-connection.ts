@@ -1,13 +1,13 @@
-import type { RandomSource } from "../../base/random.js";
-import type { LoadListener, LoadSession } from "../../targets/driver.js";
-import type { WorkerCounters } from "../../workers/load-shared.js";
-import type { MixOperation } from "../profile/profile.js";
-import type { ArrivalSchedule } from "./arrivals.js";
-import { monotonicMicros, nowMicros } from "./clock.js";
-import { type AcknowledgementGap, GAP_MICROS_MIN, type LoadJob } from "./load.js";
+import type { RandomSource } from "../../../base/random.js";
+import type { LoadListener, LoadSession } from "../../../targets/driver.js";
+import type { WorkerCounters } from "../../../workers/load-shared.js";
+import type { ArrivalSchedule } from "../../load/arrivals.js";
+import { monotonicMicros, nowMicros } from "../../load/clock.js";
+import { type AcknowledgementGap, GAP_MICROS_MIN, type LoadJob } from "../../load/load.js";
+import type { Recorder } from "../../load/recorder.js";
+import { drawOperation, type KeyChoice, type OperationChoice, operationSource } from "../../load/streams.js";
+import type { MixOperation } from "../../profile/profile.js";
 import type { OrderChecks } from "./order-checks.js";
-import type { Recorder } from "./recorder.js";
-import { drawOperation, type KeyChoice, type OperationChoice, operationSource } from "./streams.js";
 
 /** What a connection needs of the load it is part of. */
 export interface MixHost {

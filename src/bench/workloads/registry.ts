@@ -1,0 +1,27 @@
+import type { Profile, Workload } from "../profile/profile.js";
+import { lockKind } from "./lock/kind.js";
+import { mixKind } from "./mix/kind.js";
+import { watchFanoutKind } from "./watch-fanout/kind.js";
+import type { WorkloadKind } from "./workload-kind.js";
+
+/** Every kind of workload. A new one is added here, to `loads.ts` and to `Workload` in profile.ts. */
+export const WORKLOAD_KINDS = {
+  mix: mixKind,
+  lock: lockKind,
+  "watch-fanout": watchFanoutKind,
+} as const satisfies { readonly [K in Workload["kind"]]: WorkloadKind<Extract<Workload, { kind: K }>> };
+
+export function kindOf(workload: Workload): WorkloadKind {
+  // The table pairs every kind with its own workload, which a lookup by a union of kinds cannot tell.
+  return WORKLOAD_KINDS[workload.kind] as unknown as WorkloadKind;
+}
+
+/** The operations a profile reports, by name. */
+export function operationNames(profile: Profile): readonly string[] {
+  return kindOf(profile.workload).operations(profile.workload);
+}
+
+/** Those that make up `total`. */
+export function countedOperations(profile: Profile): readonly string[] {
+  return kindOf(profile.workload).counted(profile.workload);
+}

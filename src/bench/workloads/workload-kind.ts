@@ -1,0 +1,43 @@
+import type { z } from "zod";
+import type { TargetName } from "../../targets/target.js";
+import type { SharedRegion } from "../../workers/load-shared.js";
+import type { CheckTally } from "../load/load.js";
+import type { Profile, Workload } from "../profile/profile.js";
+import type { MetricRecord } from "../result.js";
+
+/**
+ * What the harness knows of one kind of workload outside its load workers: the table of them is `registry.ts`. The load
+ * itself is made in the workers, see `loads.ts`.
+ */
+export interface WorkloadKind<W extends Workload = Workload> {
+  readonly kind: W["kind"];
+  /** What `workload:` may hold in a profile: a strict object whose `kind` is a literal. */
+  readonly schema: z.ZodObject;
+  /** Mappings within it, by their path from the profile's root ("workload.operations"), to suggest keys of. */
+  readonly nested?: Readonly<Record<string, z.ZodObject>>;
+  /** `parsed` is what the schema made of it. */
+  resolve(parsed: never): W;
+  /** Whether operations may be outstanding together and come by a schedule; else each step waits for the one before. */
+  readonly pipelined: boolean;
+  /** What it can be run on. */
+  targets(workload: W): readonly TargetName[];
+  /** The operations it reports, by name. */
+  operations(workload: W): readonly string[];
+  /** Those that make up `total` and that costs are divided by; the others are parts or views of the same work. */
+  counted(workload: W): readonly string[];
+  /** How many values exist before the first operation. */
+  keys(profile: Profile, workload: W): number;
+  /** 32-bit words that its load workers share in a round. */
+  regionWords(profile: Profile, workload: W): number;
+  /** Figures of its own beside rates and latencies. */
+  metrics(measured: Measured, profile: Profile, workload: W): MetricRecord[];
+  /** Checks over what all workers together left in the region, once all of them have ended the round. */
+  judge?(region: SharedRegion, profile: Profile, workload: W): CheckTally[];
+}
+
+export interface Measured {
+  /** What loads counted by name (see `LoadReport.figures`), of all workers and rounds. */
+  readonly figures: Readonly<Record<string, readonly number[]>>;
+  /** Of all rounds together. */
+  readonly durationMicros: number;
+}
