@@ -114,7 +114,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
   private readonly chroot: Chroot;
   private readonly servers: string;
   private readonly watches = new WatchRegistry();
-  private readonly delivery = new OrderedDelivery((error) => this.report("watcherError", error));
+  private readonly delivery = new OrderedDelivery((error) => this.reportWatcherError(error));
 
   constructor(options: ClientOptions) {
     super();
@@ -249,10 +249,9 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
       records.ExistsRequest,
       request,
       (reader) => records.StatResponse.read(reader).stat,
-      (error) => {
-        if (error === ERROR.OK) this.watch("data", serverPath, watcher);
-        else if (error === ERROR.NONODE) this.watch("exist", serverPath, watcher);
-      },
+      this.watching(serverPath, watcher, (error) =>
+        error === ERROR.OK ? "data" : error === ERROR.NONODE ? "exist" : undefined,
+      ),
     );
     if (outcome.error === ERROR.NONODE) return null;
     return settled(outcome, "exists", path);
@@ -261,9 +260,8 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
   async getData(path: string, watcher?: Watcher): Promise<DataAndStat> {
     const serverPath = this.serverPath("getData", path);
     const request = { path: serverPath, watch: watcher !== undefined };
-    return await this.call("getData", path, OP.getData, records.GetDataRequest, request, readData, (error) => {
-      if (error === ERROR.OK) this.watch("data", serverPath, watcher);
-    });
+    const answered = this.watching(serverPath, watcher, (error) => (error === ERROR.OK ? "data" : undefined));
+    return await this.call("getData", path, OP.getData, records.GetDataRequest, request, readData, answered);
   }
 
   async setData(path: string, data: Uint8Array | null, version = -1): Promise<Stat> {
@@ -282,9 +280,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
       records.GetChildren2Request,
       request,
       (reader) => records.GetChildren2Response.read(reader),
-      (error) => {
-        if (error === ERROR.OK) this.watch("child", serverPath, watcher);
-      },
+      this.watching(serverPath, watcher, (error) => (error === ERROR.OK ? "child" : undefined)),
     );
   }
 
@@ -403,9 +399,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
       records.AddWatchRequest,
       request,
       (reader) => records.ErrorResponse.read(reader),
-      (error) => {
-        if (error === ERROR.OK) this.watch(mode, serverPath, watcher);
-      },
+      this.watching(serverPath, watcher, (error) => (error === ERROR.OK ? mode : undefined)),
     );
   }
 
@@ -429,8 +423,22 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     );
   }
 
-  private watch(table: WatchTable, serverPath: string, watcher: Watcher | undefined): void {
-    if (watcher !== undefined) this.watches.add(table, serverPath, watcher);
+  /**
+   * Registers `watcher` with the reply to the request that sets it. Until then the path counts as watched: a
+   * removeWatches that is sent behind that request would take it away on the server.
+   */
+  private watching(
+    serverPath: string,
+    watcher: Watcher | undefined,
+    tableOf: (error: number) => WatchTable | undefined,
+  ): (error: number) => void {
+    if (watcher === undefined) return ignore;
+    this.watches.begin(serverPath);
+    return (error) => {
+      this.watches.finish(serverPath);
+      const table = tableOf(error);
+      if (table !== undefined) this.watches.add(table, serverPath, watcher);
+    };
   }
 
   private handleEvent(event: records.WatcherEvent, zxid: Zxid): void {
@@ -439,6 +447,11 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     const watchers = this.watches.take(type, event.path);
     if (watchers.length === 0) return;
     this.delivery.event({ type, path: this.chroot.toClient(event.path), zxid: Math.max(0, zxid) }, watchers);
+  }
+
+  /** For what calls back on behalf of watches: as if the callback of one had thrown `error`. */
+  reportWatcherError(error: unknown): void {
+    this.report("watcherError", error);
   }
 
   private report(name: "inconsistency" | "watcherError", error: unknown): void {
@@ -481,6 +494,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     return new Promise((resolve) => {
       const refusal = this.session.refusal();
       if (refusal !== ERROR.OK) {
+        answered(refusal);
         resolve({ error: refusal, zxid: 0 });
         return;
       }

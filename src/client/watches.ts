@@ -44,6 +44,18 @@ export class WatchRegistry {
     persistent: new Map(),
     persistentRecursive: new Map(),
   };
+  /** Requests under way that will add a watcher, by path. */
+  private readonly begun = new Map<string, number>();
+
+  begin(path: string): void {
+    this.begun.set(path, (this.begun.get(path) ?? 0) + 1);
+  }
+
+  finish(path: string): void {
+    const left = (this.begun.get(path) ?? 0) - 1;
+    if (left > 0) this.begun.set(path, left);
+    else this.begun.delete(path);
+  }
 
   add(table: WatchTable, path: string, watcher: Watcher): void {
     const watchers = this.tables[table].get(path);
@@ -75,8 +87,9 @@ export class WatchRegistry {
     });
   }
 
-  /** True where another watcher of this kind would be left on the path without `watcher`. */
+  /** True where another watcher of this kind is left on the path without `watcher`, or one of any kind is on its way. */
   hasOther(kind: WatcherKind, path: string, watcher: Watcher): boolean {
+    if (this.begun.has(path)) return true;
     return TABLES_OF_KIND[kind].some((name) => {
       const watchers = this.tables[name].get(path);
       return watchers !== undefined && watchers.size > (watchers.has(watcher) ? 1 : 0);

@@ -1,0 +1,38 @@
+import { ERROR } from "../../jute/errors.js";
+import type { StateChange, ZooKeeperClient } from "../client.js";
+import { ZooKeeperError } from "../errors.js";
+
+/** Whether the session that the client had or was after when this was made is still the same and alive. */
+export class SessionWatch {
+  private readonly controller = new AbortController();
+  private readonly client: ZooKeeperClient;
+  private readonly operation: string;
+
+  constructor(client: ZooKeeperClient, operation: string) {
+    this.client = client;
+    this.operation = operation;
+    client.on("state", this.onState);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get ended(): boolean {
+    return this.signal.aborted;
+  }
+
+  throwIfEnded(path: string): void {
+    if (this.ended) throw new ZooKeeperError(ERROR.SESSIONEXPIRED, this.operation, path);
+  }
+
+  stop(): void {
+    this.client.off("state", this.onState);
+  }
+
+  private readonly onState = (change: StateChange): void => {
+    if (change.state === "connected" || change.state === "disconnected") return;
+    this.stop();
+    this.controller.abort(new ZooKeeperError(ERROR.SESSIONEXPIRED, this.operation));
+  };
+}
