@@ -1,6 +1,6 @@
-import { assert } from "../../base/assert.js";
 import type { ZooKeeperClient } from "../client.js";
 import { joinPath } from "../paths.js";
+import { requireArgument } from "./arguments.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import type { AcquireOptions, HeldLock } from "./held-lock.js";
 import { PlaceQueue } from "./place-queue.js";
@@ -42,10 +42,11 @@ export class Semaphore {
   private readonly count: number;
 
   constructor(client: ZooKeeperClient, path: string, options: SemaphoreOptions) {
-    assert(Number.isInteger(options.leases) && options.leases > 0, `a number of leases: ${options.leases}`);
+    const { leases } = options;
+    requireArgument(Number.isInteger(leases) && leases > 0, "semaphore", path, `${leases} is no number of leases`);
     this.line = new ExclusiveLock(client, joinPath(path, LOCKS));
     this.leases = new PlaceQueue(client, joinPath(path, LEASES), "semaphore", [LABEL]);
-    this.count = options.leases;
+    this.count = leases;
   }
 
   /** Waits for a lease; fails as `ExclusiveLock.acquire` does. */
