@@ -115,7 +115,7 @@ export class Receipts {
     for (const name of children.slice(first, first + SAMPLE)) {
       const path = joinPath(this.folder, name);
       const stat = await this.client.exists(path);
-      if (stat !== null && nowMs - Number(stat.mtime) > RECEIPT_KEPT_MS) await this.delete(path);
+      if (stat !== null && nowMs - stat.mtime > RECEIPT_KEPT_MS) await this.delete(path);
     }
   }
 
