@@ -252,6 +252,7 @@ function describeLock(scene: RecipeScene, kind: LockKind): void {
       const path = scene.path();
       const held = await kind.acquire(holder, path);
       const stop = new AbortController();
+      setMaxListeners(0, stop.signal);
       const granted: HeldLock[] = [];
       const waiting = waiters.map((client) =>
         kind.acquire(client, path, { signal: stop.signal }).then(
