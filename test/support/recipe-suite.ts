@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type ClientOptions, connect, type ZooKeeperClient } from "../../src/client/client.js";
+import { isZooKeeperError } from "../../src/client/errors.js";
 import { CuttingProxy } from "./cutting-proxy.js";
 import { haveReal } from "./real.js";
 import { describeAnnouncements } from "./recipes/announcements.js";
@@ -127,10 +128,15 @@ export function describeRecipes(subject: RecipeSubject): void {
       },
     };
 
-    /** By somebody who takes it over. */
+    /** By somebody who takes it over; unless the client has closed it meanwhile. */
     async function endSession(client: ZooKeeperClient): Promise<void> {
-      const thief = await connect({ servers: `127.0.0.1:${portOf()}`, ...QUICK, credentials: client.credentials });
-      await thief.close();
+      const { credentials } = client;
+      try {
+        const thief = await connect({ servers: `127.0.0.1:${portOf()}`, ...QUICK, credentials });
+        await thief.close();
+      } catch (error) {
+        if (!isZooKeeperError(error, "SESSIONEXPIRED")) throw error;
+      }
     }
 
     describeLocks(scene);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { ZooKeeperClient } from "../../../src/client/client.js";
 import { isZooKeeperError } from "../../../src/client/errors.js";
-import { DoubleBarrier } from "../../../src/client/recipes/double-barrier.js";
+import { type BarrierRound, DoubleBarrier } from "../../../src/client/recipes/double-barrier.js";
+import { overConnectionLoss } from "../../../src/client/recipes/retry.js";
 import { cutAllTheTime, eventually, type RecipeScene, settle } from "../recipe-suite.js";
 
 export function describeDoubleBarrier(scene: RecipeScene): void {
@@ -28,8 +29,9 @@ export function describeDoubleBarrier(scene: RecipeScene): void {
           }
         }),
       );
-      const { children } = await (clients[0] as ZooKeeperClient).getChildren(`${path}/parties`);
-      assert.deepEqual(children, []);
+      const client = clients[0] as ZooKeeperClient;
+      const left = await overConnectionLoss(client, () => client.getChildren(`${path}/parties`));
+      assert.deepEqual(left.children, []);
     }
 
     check("lets all in together and all out together, round after round", async () => {
@@ -59,25 +61,60 @@ export function describeDoubleBarrier(scene: RecipeScene): void {
 
     check("does not count one whose session ended, and tells it", async () => {
       const others = await scene.openMany(2);
+      const [second, third] = others as [ZooKeeperClient, ZooKeeperClient];
+      let failed = 0;
       await scene.atEveryRequest({ expiry: true }, async ({ client, path, fault }) => {
-        let through = false;
-        const lost = new DoubleBarrier(client, path, { parties: 2 })
-          .enter({ signal: AbortSignal.timeout(5_000) })
-          .then(async (round) => {
-            through = true;
-            await round.leave();
-          })
-          .catch((error: unknown) => assert(isZooKeeperError(error, "SESSIONEXPIRED"), `${fault}: ${error}`));
-        // It never is through by itself: what it counts is at most itself.
+        const barrier = (each: ZooKeeperClient): DoubleBarrier => new DoubleBarrier(each, path, { parties: 2 });
+        let outcome = "waiting" as "waiting" | "through" | "expired";
+        const faulty = (async () => {
+          try {
+            const round = await barrier(client).enter();
+            outcome = "through";
+            return round;
+          } catch (error) {
+            assert(isZooKeeperError(error, "SESSIONEXPIRED"), `${fault}: ${error}`);
+            outcome = "expired";
+            failed++;
+            return undefined;
+          }
+        })();
+        const isIn = async (): Promise<boolean> => (await second.exists(`${path}/parties`))?.numChildren === 1;
+        await eventually(second, async () => outcome !== "waiting" || (await isIn()));
+        assert.notEqual(outcome, "through", fault);
+        const alone = outcome === "expired";
+        let passed = false;
+        const entering = barrier(second)
+          .enter()
+          .finally(() => {
+            passed = true;
+          });
+        await eventually(second, () => outcome !== "waiting");
         await settle(...others);
-        assert.equal(through, false, fault);
-        const rest = await Promise.all(
-          others.map(async (each) => await new DoubleBarrier(each, path, { parties: 2 }).enter()),
-        );
-        await Promise.all(rest.map((round) => round.leave({ signal: AbortSignal.timeout(5_000) })));
-        if (!through) void new DoubleBarrier(others[0] as ZooKeeperClient, path, { parties: 1 }).enter();
-        await lost;
+        if (alone) assert.equal(passed, false, fault);
+        // The session may also have ended when the round had gone on already; then the third is alone in the next one.
+        const stop = new AbortController();
+        let last: BarrierRound | undefined;
+        const entered = passed
+          ? undefined
+          : barrier(third)
+              .enter({ signal: stop.signal })
+              .then((round) => {
+                last = round;
+              })
+              .catch(() => assert(stop.signal.aborted));
+        const rounds = [await faulty, await entering];
+        if (entered !== undefined) {
+          await eventually(second, async () => {
+            const { children } = await second.getChildren(`${path}/parties`);
+            return last !== undefined || children.some((name) => name.startsWith("1-"));
+          });
+        }
+        stop.abort();
+        await entered;
+        rounds.push(last);
+        await Promise.all(rounds.map((round) => round?.leave({ signal: AbortSignal.timeout(5_000) })));
       });
+      assert(failed > 0);
     });
 
     check("tells one that was away while the others went in, out and in again", async () => {
