@@ -16,7 +16,7 @@ export interface Suite {
 export const SUITES: readonly Suite[] = [
   { name: "base", command: "quick", paths: ["base", "jute", "lint"], budgetSeconds: 60, concurrency: 2 },
   { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 240, concurrency: 2 },
-  { name: "client", command: "quick", paths: ["client"], budgetSeconds: 90, concurrency: 2 },
+  { name: "client", command: "quick", paths: ["client"], budgetSeconds: 180, concurrency: 2 },
   {
     name: "harness",
     command: "quick",

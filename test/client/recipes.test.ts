@@ -11,7 +11,7 @@ describeRecipes({
   remedy: "it is part of zabench",
   start: async () => {
     const folder = mkdtempSync(join(tmpdir(), "zabench-test-"));
-    const text = `dataDir=${folder}\nclientPort=0\nclientPortAddress=127.0.0.1\ntickTime=200\npreAllocSize=64\n`;
+    const text = `dataDir=${folder}\nclientPort=0\nclientPortAddress=127.0.0.1\ntickTime=200\npreAllocSize=64\nforceSync=no\n`;
     const server = await startServer(parseServerConfiguration("/zoo.cfg", text), pino({ level: "silent" }), (error) => {
       throw error;
     });

@@ -226,6 +226,39 @@ describe("persistent watches", limit, () => {
   });
 });
 
+describe("a watch whose request is under way", limit, () => {
+  it("is not taken away on the server by the removal of another one on the path", async (context) => {
+    const { client, connection } = await connected(context);
+    const log: string[] = [];
+    const leaving = (): void => void log.push("leaving");
+    const added = client.addWatch("/a", "persistent", leaving);
+    connection.reply((await connection.next()).xid, 1, 0, ErrorResponse, { err: 0 });
+    await added;
+    const reading = client.getData("/a", () => void log.push("staying"));
+    const removing = client.removeWatches("/a", "any", leaving);
+    const [read, remove] = [await connection.next(), await connection.next()];
+    assert.equal(remove.name, "checkWatches");
+    connection.reply(read.xid, 1, 0, GetDataResponse, data("x"));
+    connection.reply(remove.xid, 1);
+    await Promise.all([reading, removing]);
+    connection.event(EVENT_TYPE.nodeDataChanged, "/a");
+    await settled(connection, () => client.getData("/zz"));
+    assert.deepEqual(log, ["staying"]);
+    // Requests that are over do not count, however they ended.
+    const refused = assert.rejects(client.getData("/a", leaving), /NONODE/);
+    connection.reply((await connection.next()).xid, 1, ERROR.NONODE);
+    await refused;
+    const again = client.addWatch("/a", "persistent", leaving);
+    connection.reply((await connection.next()).xid, 1, 0, ErrorResponse, { err: 0 });
+    await again;
+    const last = client.removeWatches("/a", "any", leaving);
+    const request = await connection.next();
+    assert.equal(request.name, "removeWatches");
+    connection.reply(request.xid, 1);
+    await last;
+  });
+});
+
 describe("watches after a reconnect", limit, () => {
   it("are set again relative to what was seen, and what was missed is delivered", async (context) => {
     const { server, client, connection } = await connected(context, { chroot: "/app" });
