@@ -5,9 +5,9 @@ import { FrameSplitter } from "../../src/jute/framing.js";
 export interface Cut {
   /** Which request since `arm`, from 1; connects, pings, authentications and setWatches are not counted. */
   readonly at: number;
-  /** The request is swallowed, or it is carried out and its reply swallowed. */
-  readonly when: "beforeSend" | "beforeReply";
-  /** Runs when the connection has been cut; nobody can connect until it is done. */
+  /** The request is swallowed, or it is carried out and its reply swallowed; "held" lets it pass later, and cuts nothing. */
+  readonly when: "beforeSend" | "beforeReply" | "held";
+  /** Runs when the connection has been cut; nobody can connect until it is done. A request that is held waits for it. */
   readonly meanwhile?: () => Promise<void>;
 }
 
@@ -74,6 +74,10 @@ export class CuttingProxy {
       const cut = first || frame.readInt32BE(4) <= 0 ? undefined : this.next();
       if (cut?.when === "beforeSend") {
         cutNow(cut.meanwhile);
+        return;
+      }
+      if (cut?.when === "held") {
+        void cut.meanwhile?.().then(() => server.write(frame));
         return;
       }
       if (cut !== undefined) {

@@ -30,16 +30,27 @@ export function describeCoarseLock(scene: RecipeScene): void {
     check("is open at once after a clean release, and after the delay of a lost one was waited out once", async () => {
       const [a, b] = [await scene.open(), await scene.open()];
       const path = scene.path();
-      const lost = await new CoarseLock(await scene.open(), path, { lockDelayMs: 1 }).acquire();
-      await (await new CoarseLock(a, scene.path(), { lockDelayMs: LONG_MS }).acquire()).release();
-      assert.equal(lost.lost.aborted, false);
-      await lost.release();
+      const lost = await scene.open();
+      await new CoarseLock(lost, path, { lockDelayMs: 1 }).acquire();
+      await scene.kill(lost);
       for (const client of [a, b, a]) {
         const lock = new CoarseLock(client, path, { lockDelayMs: LONG_MS });
         await (await lock.acquire({ signal: AbortSignal.timeout(10_000) })).release();
       }
       assert.deepEqual((await a.getChildren(`${path}/holders`)).children, []);
       assert.deepEqual((await a.getChildren(`${path}/queue`)).children, []);
+    });
+
+    check("stays closed where its holder releases it in the session after the one that it was lost with", async () => {
+      const [a, b] = [await scene.open({ renewSession: true }), await scene.open()];
+      const path = scene.path();
+      const held = await new CoarseLock(a, path, { lockDelayMs: LONG_MS }).acquire();
+      await scene.kill(a);
+      await a.whenConnected();
+      await held.release();
+      await assert.rejects(new CoarseLock(b, path).acquire({ signal: AbortSignal.timeout(50) }), {
+        name: "TimeoutError",
+      });
     });
 
     check("can be given up while the delay runs, which leaves it closed", async () => {

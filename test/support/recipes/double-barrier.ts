@@ -148,6 +148,29 @@ export function describeDoubleBarrier(scene: RecipeScene): void {
       await Promise.all(rounds.map((round) => round.leave()));
     });
 
+    check("takes one for the next round that comes in while the others go on without it", async () => {
+      const proxy = await scene.proxy();
+      const late = await scene.open({ servers: proxy.address });
+      const others = await scene.openMany(2);
+      const path = scene.path();
+      const barrier = (client: ZooKeeperClient): DoubleBarrier => new DoubleBarrier(client, path, { parties: 2 });
+      const passTogether = async (): Promise<void> => {
+        const rounds = await Promise.all(others.map((client) => barrier(client).enter()));
+        await Promise.all(rounds.map((round) => round.leave()));
+      };
+      await passTogether();
+      // It has read which round gathers, and is about to come in.
+      proxy.arm({ at: 2, when: "held", meanwhile: passTogether });
+      const entering = barrier(late).enter();
+      await eventually(others[0] as ZooKeeperClient, async () => {
+        const { children } = await (others[0] as ZooKeeperClient).getChildren(`${path}/parties`);
+        return !proxy.armed && children.some((name) => name.startsWith("2-"));
+      });
+      const [mine, theirs] = await Promise.all([entering, barrier(others[0] as ZooKeeperClient).enter()]);
+      assert.deepEqual([mine.round, theirs.round], [2, 2]);
+      await Promise.all([mine.leave(), theirs.leave()]);
+    });
+
     check("counts one that gave up no more; and one that is lost inside has left", async () => {
       const [a, b, c] = (await scene.openMany(3)) as [ZooKeeperClient, ZooKeeperClient, ZooKeeperClient];
       const path = scene.path();

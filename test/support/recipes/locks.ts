@@ -205,6 +205,18 @@ function describeLock(scene: RecipeScene, kind: LockKind): void {
     );
   });
 
+  check("stays held where another one of the same session gives up waiting for it", async () => {
+    const [first, second] = [await scene.open(), await scene.open()];
+    const path = scene.path();
+    const held = await kind.acquire(first, path);
+    for (const client of [first, second]) {
+      const waiting = kind.acquire(client, path, { signal: AbortSignal.timeout(50) });
+      await assert.rejects(waiting, { name: "TimeoutError" });
+    }
+    await held.release();
+    await (await kind.acquire(second, path)).release();
+  });
+
   check("does not take the lock from the next one, where the holder's node was removed from outside", async () => {
     const [first, second, third] = await scene.openMany(3);
     const path = scene.path();
