@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { SeededRandom } from "../../src/base/random.js";
 import { ArrivalSchedule } from "../../src/bench/load/arrivals.js";
 import { nowMicros } from "../../src/bench/load/clock.js";
-import { DueHeap } from "../../src/bench/workloads/mix/due-heap.js";
 import { drawOperation, operationChoice, roundSeed } from "../../src/bench/load/streams.js";
 import { isImproving, isSteady, isWarm, warmUpWindowMicros } from "../../src/bench/warm-up.js";
+import { DueHeap } from "../../src/bench/workloads/mix/due-heap.js";
 
 /** Due times of all connections until `untilMicros`, in order. */
 function duesOf(
