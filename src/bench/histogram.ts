@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { WasmHistogram } from "hdr-histogram-js";
-import type { HistogramRecord, LatencySummary } from "./result.js";
+import type { HistogramPrecision, HistogramRecord, LatencySummary } from "./result.js";
 
 // The package is CommonJS whose exports Node cannot see statically.
 const hdr = createRequire(import.meta.url)("hdr-histogram-js") as typeof import("hdr-histogram-js");
@@ -11,6 +11,15 @@ const hdr = createRequire(import.meta.url)("hdr-histogram-js") as typeof import(
  */
 export type Histogram = WasmHistogram;
 
+const SIGNIFICANT_DIGITS = 3;
+
+/** Of every histogram made here: its buckets are at most this share of their values wide, and values whole microseconds. */
+export const HISTOGRAM_PRECISION: HistogramPrecision = {
+  significantDigits: SIGNIFICANT_DIGITS,
+  relativeErrorMax: 10 ** -SIGNIFICANT_DIGITS,
+  unitMicros: 1,
+};
+
 export function createHistogram(): Histogram {
   hdr.initWebAssemblySync();
   return hdr.build({
@@ -18,7 +27,7 @@ export function createHistogram(): Histogram {
     autoResize: true,
     lowestDiscernibleValue: 1,
     highestTrackableValue: 2,
-    numberOfSignificantValueDigits: 3,
+    numberOfSignificantValueDigits: SIGNIFICANT_DIGITS,
     useWebAssembly: true,
   }) as Histogram;
 }

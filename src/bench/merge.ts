@@ -1,5 +1,5 @@
 import { addPacked, createHistogram, type Histogram, recordOf } from "./histogram.js";
-import type { CheckTally, LoadReport, OperationReport, SecondReport } from "./load/load.js";
+import type { CheckTally, LoadReport, OperationReport, SecondBatch } from "./load/load.js";
 import type { CheckRecord, OperationResult, SecondRow } from "./result.js";
 
 /** All that is known of one operation, from any number of workers and rounds. Histograms are merged, never averaged. */
@@ -19,12 +19,10 @@ class OperationTotal {
     this.ok += report.ok;
     this.okInWindow += report.okInWindow;
     for (const [error, count] of Object.entries(report.errors)) this.errors[error] = (this.errors[error] ?? 0) + count;
-    for (const second of report.seconds) {
-      if (second.latency !== undefined) addPacked(this.latency, second.latency);
-      if (second.service !== undefined) {
-        this.service ??= createHistogram();
-        addPacked(this.service, second.service);
-      }
+    if (report.latency !== undefined) addPacked(this.latency, report.latency);
+    if (report.service !== undefined) {
+      this.service ??= createHistogram();
+      addPacked(this.service, report.service);
     }
   }
 
@@ -58,35 +56,66 @@ export function mergeOperations(reports: readonly LoadReport[], durationMicros: 
   return merged;
 }
 
-/** One row per second and operation, ordered by both. */
-export function mergeSeconds(reports: readonly LoadReport[]): SecondRow[] {
-  const groups = new Map<string, SecondReport[]>();
-  for (const operation of reports.flatMap((report) => report.operations)) {
-    for (const second of operation.seconds) {
-      const key = `${second.second} ${operation.name}`;
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, [second]);
-      else group.push(second);
+/** A second of one operation, of all workers: what must be known before its percentiles are. */
+interface OpenSecond {
+  readonly second: number;
+  readonly operation: string;
+  ok: number;
+  errors: number;
+  readonly latency: Histogram;
+}
+
+/**
+ * Makes one row per second and operation of the seconds that workers tell of, as they go: a histogram is kept only until
+ * the last worker has passed its second, so that memory does not grow with the run but by the rows.
+ */
+export class SecondMerger {
+  private readonly begun: number[];
+  private readonly open = new Map<string, OpenSecond>();
+  private readonly rows: SecondRow[] = [];
+
+  constructor(workers: number) {
+    this.begun = new Array<number>(workers).fill(0);
+  }
+
+  /** Histograms that are held: of seconds that some worker may still add to. */
+  get held(): number {
+    return this.open.size;
+  }
+
+  add(worker: number, batch: SecondBatch): void {
+    for (const report of batch.seconds) {
+      const key = `${report.second} ${report.operation}`;
+      let open = this.open.get(key);
+      if (open === undefined) {
+        const { second, operation } = report;
+        open = { second, operation, ok: 0, errors: 0, latency: createHistogram() };
+        this.open.set(key, open);
+      }
+      open.ok += report.ok;
+      open.errors += report.errors;
+      if (report.latency !== undefined) addPacked(open.latency, report.latency);
+    }
+    this.begun[worker] = batch.begun;
+    this.close(Math.min(...this.begun));
+  }
+
+  /** Every row, ordered by second and operation; the seconds that a worker that ended without a word left open, too. */
+  finish(): SecondRow[] {
+    this.close(Number.POSITIVE_INFINITY);
+    return this.rows.sort((a, b) => a.second - b.second || (a.operation < b.operation ? -1 : 1));
+  }
+
+  private close(before: number): void {
+    for (const [key, { second, operation, ok, errors, latency }] of this.open) {
+      if (second >= before) continue;
+      const at = (percentile: number): number | null =>
+        latency.totalCount === 0 ? null : latency.getValueAtPercentile(percentile);
+      this.rows.push({ second, operation, ok, errors, p50: at(50), p99: at(99), max: at(100) });
+      latency.destroy();
+      this.open.delete(key);
     }
   }
-  const rows: SecondRow[] = [];
-  for (const [key, group] of groups) {
-    const latency = createHistogram();
-    for (const second of group) if (second.latency !== undefined) addPacked(latency, second.latency);
-    const at = (percentile: number): number | null =>
-      latency.totalCount === 0 ? null : latency.getValueAtPercentile(percentile);
-    rows.push({
-      second: (group[0] as SecondReport).second,
-      operation: key.slice(key.indexOf(" ") + 1),
-      ok: group.reduce((sum, second) => sum + second.ok, 0),
-      errors: group.reduce((sum, second) => sum + second.errors, 0),
-      p50: at(50),
-      p99: at(99),
-      max: at(100),
-    });
-    latency.destroy();
-  }
-  return rows.sort((a, b) => a.second - b.second || (a.operation < b.operation ? -1 : 1));
 }
 
 /** A check that observed nothing is `unknown`: it would otherwise be green by accident. */

@@ -1,10 +1,11 @@
+import { geometricMean, INTERVAL_PAIRS_MIN, ratioInterval } from "./confidence.js";
 import { totalOf } from "./merge-records.js";
-import type { MemberCost, OperationResult, RatioRecord, TargetResult } from "./result.js";
+import type { MemberCost, OperationResult, RatioRecord, RoundResult, TargetResult } from "./result.js";
 
 type RatioMetric = RatioRecord["metric"];
 const METRICS: readonly RatioMetric[] = ["opsPerSecond", "p50", "p99", "cpuMicrosPerOperation"];
 
-/** Fewer successful operations than this on either side, and the figure is insufficient. */
+/** Fewer successful operations than this on either side, over all rounds, and the figure is insufficient. */
 export const SAMPLES_MIN: Readonly<Record<RatioMetric, number>> = {
   opsPerSecond: 100,
   p50: 100,
@@ -12,11 +13,24 @@ export const SAMPLES_MIN: Readonly<Record<RatioMetric, number>> = {
   cpuMicrosPerOperation: 1_000,
 };
 
+/** The same of each round: a ratio is made of figures of single rounds. Ten samples lie beyond its 99th percentile. */
+const ROUND_SAMPLES_MIN: Readonly<Record<RatioMetric, number>> = {
+  opsPerSecond: 20,
+  p50: 20,
+  p99: 1_000,
+  cpuMicrosPerOperation: 100,
+};
+
 /**
  * Every pair of targets, the one named first over the one named later, for every operation and for `total`, which is made
- * of the `counted` operations. Cost is told for the total only.
+ * of the `counted` operations. Cost is told for the total only. A round that is shorter than `roundMicros` was ended early
+ * and is no part of a pair.
  */
-export function compareTargets(targets: readonly TargetResult[], counted: readonly string[]): RatioRecord[] {
+export function compareTargets(
+  targets: readonly TargetResult[],
+  counted: readonly string[],
+  roundMicros: number,
+): RatioRecord[] {
   const ratios: RatioRecord[] = [];
   targets.forEach((numerator, index) => {
     for (const denominator of targets.slice(index + 1)) {
@@ -28,7 +42,7 @@ export function compareTargets(targets: readonly TargetResult[], counted: readon
           // Cost is of all operations; and a total of one kind of operation says nothing else than that kind does.
           const ofTotal = metric === "cpuMicrosPerOperation" || counted.length > 1;
           if (name === "total" ? !ofTotal : metric === "cpuMicrosPerOperation") continue;
-          ratios.push(compare(numerator, denominator, name, metric, counted));
+          ratios.push(compare(numerator, denominator, name, metric, { counted, roundMicros }));
         }
       }
     }
@@ -36,47 +50,64 @@ export function compareTargets(targets: readonly TargetResult[], counted: readon
   return ratios;
 }
 
+interface Basis {
+  readonly counted: readonly string[];
+  readonly roundMicros: number;
+}
+
 function compare(
   numerator: TargetResult,
   denominator: TargetResult,
   operation: string,
   metric: RatioMetric,
-  counted: readonly string[],
+  basis: Basis,
 ): RatioRecord {
-  const pick = (operations: readonly OperationResult[]): OperationResult | undefined =>
-    operation === "total" ? totalOf(operations, counted) : operations.find((each) => each.name === operation);
-  const reason =
-    reasonAgainst(numerator, pick(numerator.operations), metric) ??
-    reasonAgainst(denominator, pick(denominator.operations), metric);
-  const value = divide(
-    figure(pick(numerator.operations), membersOf(numerator), metric),
-    figure(pick(denominator.operations), membersOf(denominator), metric),
-  );
-  const pairs: number[] = [];
-  for (const [index, round] of numerator.rounds.entries()) {
-    const other = denominator.rounds[index];
-    if (other === undefined) continue;
-    const pair = divide(
-      figure(pick(round.operations), round.members, metric),
-      figure(pick(other.operations), other.members, metric),
-    );
-    if (pair !== null) pairs.push(pair);
+  const of = (operations: readonly OperationResult[]): OperationResult | undefined =>
+    operation === "total" ? totalOf(operations, basis.counted) : operations.find((each) => each.name === operation);
+  const pairs = wholePairs(numerator, denominator, basis.roundMicros);
+  const ratios: number[] = [];
+  let reason =
+    reasonAgainst(numerator, of(numerator.operations), metric) ??
+    reasonAgainst(denominator, of(denominator.operations), metric);
+  if (pairs.length === 0) reason ??= "no round of both was measured whole";
+  for (const [over, under] of pairs) {
+    const above = roundFigure(numerator.label, over, of(over.operations), metric);
+    const below = roundFigure(denominator.label, under, of(under.operations), metric);
+    // A round without a figure may be a stall, which leaving it out would hide.
+    if (typeof above === "string" || typeof below === "string") {
+      reason ??= typeof above === "string" ? above : (below as string);
+      break;
+    }
+    ratios.push(above / below);
   }
-  const counts = reason === undefined && value !== null;
+  const told = reason === undefined;
+  const interval = told ? ratioInterval(ratios) : null;
+  const few = `an interval takes ${INTERVAL_PAIRS_MIN} rounds, there were ${ratios.length}`;
   return {
     numerator: numerator.label,
     denominator: denominator.label,
     operation,
     metric,
-    value: counts ? value : null,
-    min: counts && pairs.length > 0 ? Math.min(...pairs) : null,
-    max: counts && pairs.length > 0 ? Math.max(...pairs) : null,
-    note: reason ?? (value === null ? "one side has no figure" : ""),
+    value: told ? geometricMean(ratios) : null,
+    interval,
+    pairs: told ? ratios.length : 0,
+    min: told ? Math.min(...ratios) : null,
+    max: told ? Math.max(...ratios) : null,
+    note: reason ?? (interval === null ? few : ""),
   };
 }
 
-function membersOf(target: TargetResult): MemberCost[] {
-  return target.rounds.flatMap((round) => round.members);
+/** Rounds of the same number, whose turns came next to each other. */
+function wholePairs(
+  numerator: TargetResult,
+  denominator: TargetResult,
+  roundMicros: number,
+): (readonly [RoundResult, RoundResult])[] {
+  const whole = (round: RoundResult): boolean => round.durationMicros >= roundMicros;
+  return numerator.rounds.filter(whole).flatMap((round) => {
+    const other = denominator.rounds.find((each) => each.index === round.index);
+    return other === undefined || !whole(other) ? [] : [[round, other] as const];
+  });
 }
 
 function reasonAgainst(
@@ -89,23 +120,28 @@ function reasonAgainst(
   return samples < SAMPLES_MIN[metric] ? `${target.label} has too few samples: ${samples}` : undefined;
 }
 
-function figure(
+/** Above 0; or why there is none. */
+function roundFigure(
+  label: string,
+  round: RoundResult,
   operation: OperationResult | undefined,
-  members: readonly MemberCost[],
   metric: RatioMetric,
-): number | null {
-  if (operation === undefined) return null;
+): number | string {
+  const samples = operation?.ok ?? 0;
+  if (operation === undefined || samples < ROUND_SAMPLES_MIN[metric]) {
+    return `round ${round.index + 1} of ${label} has too few samples: ${samples}`;
+  }
+  const figure = figureOf(operation, round.members, metric);
+  return figure === null || figure <= 0 ? `round ${round.index + 1} of ${label} has no figure` : figure;
+}
+
+function figureOf(operation: OperationResult, members: readonly MemberCost[], metric: RatioMetric): number | null {
   switch (metric) {
     case "opsPerSecond":
       return operation.opsPerSecond;
     case "cpuMicrosPerOperation":
-      if (members.length === 0 || operation.ok === 0) return null;
-      return members.reduce((sum, member) => sum + member.cpuMicros, 0) / operation.ok;
+      return members.length === 0 ? null : members.reduce((sum, member) => sum + member.cpuMicros, 0) / operation.ok;
     default:
       return operation.latency === null ? null : operation.latency[metric];
   }
-}
-
-function divide(over: number | null, under: number | null): number | null {
-  return over === null || under === null || under === 0 ? null : over / under;
 }

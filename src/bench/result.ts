@@ -6,8 +6,8 @@ import type { TargetName } from "../targets/target.js";
  * `startedAt`.
  */
 export interface RunResult {
-  readonly schemaVersion: 1;
-  readonly kind: "run" | "scenario";
+  readonly schemaVersion: 2;
+  readonly kind: "run" | "scenario" | "sweep";
   readonly zabenchVersion: string;
   readonly profile: ProfileRecord;
   /** ISO 8601, UTC. */
@@ -18,8 +18,13 @@ export interface RunResult {
   readonly seed: number;
   readonly environment: EnvironmentRecord;
   readonly calibration: CalibrationRecord;
+  readonly histograms: HistogramPrecision;
+  /** Operations that make up `total` and that costs are divided by; others are parts or views of the same work. */
+  readonly counted: readonly string[];
   readonly targets: readonly TargetResult[];
   readonly ratios: readonly RatioRecord[];
+  /** Of a sweep only. The rounds of its targets are the confirmations of the rate that was found. */
+  readonly sweep: SweepRecord | null;
   readonly thresholds: readonly ThresholdRecord[];
   readonly warnings: readonly WarningRecord[];
 }
@@ -48,6 +53,14 @@ export interface CalibrationRecord {
   readonly timerJitter: LatencySummary | null;
 }
 
+/** How near a recorded latency is to the true one: that of the histograms, beside which clocks have their own. */
+export interface HistogramPrecision {
+  readonly significantDigits: number;
+  /** A figure differs from the sample it stands for by at most this share of it, and by `unitMicros` where that is more. */
+  readonly relativeErrorMax: number;
+  readonly unitMicros: number;
+}
+
 export interface TargetResult {
   readonly target: TargetName;
   /** Unique in a result: "core", "zookeeper", "zookeeper-attached". */
@@ -67,6 +80,7 @@ export interface TargetResult {
 }
 
 export interface RoundResult {
+  /** From 0. */
   readonly index: number;
   readonly startMicros: number;
   readonly durationMicros: number;
@@ -188,12 +202,75 @@ export interface RatioRecord {
   readonly denominator: string;
   readonly operation: string;
   readonly metric: "opsPerSecond" | "p50" | "p99" | "cpuMicrosPerOperation";
-  /** Null where a side is not warmed or has too few samples; `note` says which. */
+  /**
+   * The geometric mean of the pairs of interleaved rounds, so within `min` and `max`. Null where a side is not warmed or
+   * has too few samples; `note` says which.
+   */
   readonly value: number | null;
-  /** Over the pairs of interleaved rounds. */
+  /** Of the true ratio, from the pairs. Null without a value or with too few pairs, which `note` says. */
+  readonly interval: { readonly confidence: number; readonly low: number; readonly high: number } | null;
+  /** Pairs of whole rounds of the same number. */
+  readonly pairs: number;
+  /** Over the pairs. */
   readonly min: number | null;
   readonly max: number | null;
   readonly note: string;
+}
+
+/** The highest rate each target sustains, and the way there. */
+export interface SweepRecord {
+  /** What a rate must hold, in the grammar of thresholds: "total p(99)<10ms". */
+  readonly objectives: readonly string[];
+  /** Of one probe, at the least. */
+  readonly probeMicros: number;
+  /** The rate found lies this share or less below the highest. */
+  readonly tolerance: number;
+  readonly ratePerSecondMax: number;
+  readonly targets: readonly TargetSweep[];
+}
+
+/**
+ * - `found`: the rate passed its confirmations, and `1.25` times it failed;
+ * - `client-saturated`, `rate-max`: at least this rate; beyond it the load generator, or the highest rate allowed, was the
+ *   limit;
+ * - `none`: no rate that can be judged held;
+ * - `unsettled`: the probes allowed were used up; the rate is the highest that held, not confirmed where null is no rate;
+ * - `interrupted`, `lost`: ended early.
+ */
+export type SweepOutcome = "found" | "client-saturated" | "rate-max" | "none" | "unsettled" | "interrupted" | "lost";
+
+export interface TargetSweep {
+  readonly target: string;
+  readonly outcome: SweepOutcome;
+  /** Operations per second; null where none held. */
+  readonly ratePerSecond: number | null;
+  /** True where the rate passed its confirmations. */
+  readonly confirmed: boolean;
+  /** In the order they were measured. */
+  readonly points: readonly SweepPoint[];
+}
+
+/** One probe: a window of open-loop load at one rate. */
+export interface SweepPoint {
+  readonly purpose: "bracket" | "bisect" | "confirm" | "beyond";
+  readonly askedPerSecond: number;
+  /** Answered in the window, whenever they were due. */
+  readonly achievedPerSecond: number;
+  readonly durationMicros: number;
+  readonly held: boolean;
+  /** Why it did not hold, for people; empty where it did. */
+  readonly reasons: readonly string[];
+  /** True where it did not hold and the load generator was the limit: it says nothing of the target. */
+  readonly clientLimited: boolean;
+  /** Of all operations together, from when they were due. */
+  readonly latency: LatencySummary | null;
+  readonly errors: number;
+  /** Operations that were due and had not ended, when the window began and when it ended. */
+  readonly backlogAtStart: number;
+  readonly backlogAtEnd: number;
+  readonly sendLagP99: number | null;
+  /** Of all server processes, per operation. */
+  readonly cpuMicrosPerOperation: number | null;
 }
 
 export interface ThresholdRecord {

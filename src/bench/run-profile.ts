@@ -4,6 +4,7 @@ import { packageVersion } from "../targets/core/package-root.js";
 import { calibrate } from "./calibration.js";
 import { describeEnvironment } from "./environment.js";
 import type { RunEvent } from "./events.js";
+import { HISTOGRAM_PRECISION } from "./histogram.js";
 import { nowMicros } from "./load/clock.js";
 import type { LoadReport } from "./load/load.js";
 import { LoadPool } from "./load/load-pool.js";
@@ -146,7 +147,7 @@ function assemble(
   const { profile, text, overrides } = options.profile;
   const targets = progress.map((each) => targetResult(profile, each));
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: "run",
     zabenchVersion: packageVersion(),
     profile: { name: profile.name, description: profile.description, text, overrides },
@@ -156,8 +157,11 @@ function assemble(
     seed: profile.seed,
     environment: describeEnvironment(),
     calibration: run.calibration,
+    histograms: HISTOGRAM_PRECISION,
+    counted: countedOperations(profile),
     targets,
-    ratios: compareTargets(targets, countedOperations(profile)),
+    ratios: compareTargets(targets, countedOperations(profile), profile.durationMicros),
+    sweep: null,
     thresholds: targets.flatMap((target) => judge(profile, target)),
     warnings: targets.flatMap((target) => warningsOf(profile, target)),
   };

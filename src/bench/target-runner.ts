@@ -8,11 +8,11 @@ import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
 import type { LoadPool } from "./load/load-pool.js";
 import { LoadError } from "./load/load-pool.js";
 import { roundSeed } from "./load/streams.js";
-import { mergeOperations, mergeSeconds } from "./merge.js";
+import { mergeOperations, SecondMerger } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";
 import type { Profile } from "./profile/profile.js";
-import type { ClientLoad, LatencySummary, RoundResult } from "./result.js";
+import type { ClientLoad, LatencySummary, RoundResult, SecondRow } from "./result.js";
 import { costBetween, cpuBetween, type EnsembleUsage, readUsage } from "./usage.js";
 import { isWarm, type WarmUpWindow, warmUpWindowMicros } from "./warm-up.js";
 import { countedOperations, kindOf } from "./workloads/registry.js";
@@ -61,6 +61,7 @@ export interface RunContext {
 
 interface Window {
   readonly reports: readonly LoadReport[];
+  readonly seconds: readonly SecondRow[];
   readonly recordMicros: number;
   readonly endMicros: number;
   readonly lost: UserError | undefined;
@@ -175,11 +176,11 @@ export class TargetRunner {
     const { reports } = window;
     const durationMicros = Math.max(0, Math.round(window.endMicros - window.recordMicros));
     const result: RoundResult = {
-      index: round,
+      index: round - 1,
       startMicros: Math.round(window.recordMicros - runStartMicros),
       durationMicros,
       operations: mergeOperations(reports, durationMicros),
-      seconds: mergeSeconds(reports),
+      seconds: window.seconds,
       client: this.clientLoad(reports),
       members,
       idleCpuMicros,
@@ -285,6 +286,7 @@ export class TargetRunner {
     watch: (endNow: () => void) => void,
   ): Promise<Window> {
     const { pool, profile, signal } = this.context;
+    const seconds = new SecondMerger(pool.workers);
     let endMicros = planned.endMicros;
     let lost: UserError | undefined;
     const end = (drainMs: number): void => {
@@ -322,9 +324,15 @@ export class TargetRunner {
     if (signal.aborted) onAbort();
     try {
       const drainMs = Math.min(DRAIN_MS_MAX, profile.sessionTimeoutMs);
-      const reports = await pool.run({ ...planned, drainMs });
+      const reports = await pool.run({ ...planned, drainMs }, (worker, batch) => seconds.add(worker, batch));
       lost ??= await this.findDead();
-      return { reports, recordMicros: Math.min(planned.recordMicros, endMicros), endMicros, lost };
+      return {
+        reports,
+        seconds: seconds.finish(),
+        recordMicros: Math.min(planned.recordMicros, endMicros),
+        endMicros,
+        lost,
+      };
     } finally {
       clearInterval(timer);
       signal.removeEventListener("abort", onAbort);

@@ -2,7 +2,8 @@ import { createHistogram, type Histogram, summarize } from "../bench/histogram.j
 import { nowMicros } from "../bench/load/clock.js";
 import type { OperationReport } from "../bench/load/load.js";
 import { Recorder } from "../bench/load/recorder.js";
-import type { LatencySummary } from "../bench/result.js";
+import { SecondMerger } from "../bench/merge.js";
+import type { LatencySummary, SecondRow } from "../bench/result.js";
 import type { LoadListener, LoadSession, TargetDriver } from "../targets/driver.js";
 import type { Address } from "../targets/target.js";
 import { AcknowledgementTrace } from "./outage.js";
@@ -115,6 +116,7 @@ export class Writers {
   private readonly written = new NumberList();
   private readonly phases: Readonly<Record<Phase, Histogram>>;
   private readonly errorCounts: Record<string, number> = {};
+  private readonly secondMerger = new SecondMerger(1);
   private recorder: Recorder | undefined;
 
   constructor(options: WritersOptions) {
@@ -135,17 +137,18 @@ export class Writers {
 
   start(): void {
     this.startMicros = nowMicros();
-    this.recorder = new Recorder(["create"], false, this.startMicros, this.startMicros + this.options.durationMicros);
+    const window = { recordMicros: this.startMicros, endMicros: this.startMicros + this.options.durationMicros };
+    this.recorder = new Recorder(["create"], false, window, (batch) => this.secondMerger.add(0, batch));
     this.running = true;
     for (const writer of this.writers) writer.next();
   }
 
-  /** No further write is begun. Returns what was measured. */
-  stop(): readonly OperationReport[] {
+  /** No further write is begun. Returns what was measured, as a whole and by seconds. */
+  stop(): { readonly operations: readonly OperationReport[]; readonly seconds: readonly SecondRow[] } {
     this.running = false;
-    const reports = this.recorder?.finish() ?? [];
+    const operations = this.recorder?.finish() ?? [];
     this.recorder = undefined;
-    return reports;
+    return { operations, seconds: this.secondMerger.finish() };
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { RunResult } from "../bench/result.js";
+import type { RunResult, SweepOutcome } from "../bench/result.js";
 import { decodeHistogram } from "./histogram.js";
 
 type Target = RunResult["targets"][number]["target"];
 type WarningCode = RunResult["warnings"][number]["code"];
 
 /** The version of `result.json` that this program writes and reads. */
-export const SCHEMA_VERSION: RunResult["schemaVersion"] = 1;
+export const SCHEMA_VERSION: RunResult["schemaVersion"] = 2;
 
 // Keyed by name, so that the compiler refuses a name that is missing here.
 const TARGETS: Readonly<Record<Target, true>> = { core: true, zookeeper: true, etcd: true };
@@ -17,6 +17,16 @@ const WARNING_CODES: Readonly<Record<WarningCode, true>> = {
   "send-lag": true,
   "target-missing": true,
   errors: true,
+};
+
+const SWEEP_OUTCOMES: Readonly<Record<SweepOutcome, true>> = {
+  found: true,
+  "client-saturated": true,
+  "rate-max": true,
+  none: true,
+  unsettled: true,
+  interrupted: true,
+  lost: true,
 };
 
 const keys = <K extends string>(table: Readonly<Record<K, true>>): K[] => Object.keys(table) as K[];
@@ -139,13 +149,45 @@ const target = z.strictObject({
   outages: z.array(outage),
 });
 
+const sweepPoint = z.strictObject({
+  purpose: z.enum(["bracket", "bisect", "confirm", "beyond"]),
+  askedPerSecond: measure,
+  achievedPerSecond: measure,
+  durationMicros: measure,
+  held: z.boolean(),
+  reasons: z.array(z.string()),
+  clientLimited: z.boolean(),
+  latency: latencySummary.nullable(),
+  errors: count,
+  backlogAtStart: count,
+  backlogAtEnd: count,
+  sendLagP99: measure.nullable(),
+  cpuMicrosPerOperation: measure.nullable(),
+});
+
+const sweep = z.strictObject({
+  objectives: z.array(z.string()),
+  probeMicros: measure,
+  tolerance: fraction,
+  ratePerSecondMax: measure,
+  targets: z.array(
+    z.strictObject({
+      target: z.string(),
+      outcome: z.enum(keys(SWEEP_OUTCOMES)),
+      ratePerSecond: measure.nullable(),
+      confirmed: z.boolean(),
+      points: z.array(sweepPoint),
+    }),
+  ),
+});
+
 /**
  * `result.json` as it must be: an unknown key, a missing one and a value of another type are all refused, since a figure
  * that is silently dropped makes a report wrong.
  */
 export const resultSchema = z.strictObject({
   schemaVersion: z.literal(SCHEMA_VERSION),
-  kind: z.enum(["run", "scenario"]),
+  kind: z.enum(["run", "scenario", "sweep"]),
   zabenchVersion: z.string(),
   profile: z.strictObject({ name: z.string().min(1), description: z.string(), text: z.string(), overrides: texts }),
   startedAt: z.iso.datetime(),
@@ -165,6 +207,8 @@ export const resultSchema = z.strictObject({
     loopbackRoundTrip: latencySummary.nullable(),
     timerJitter: latencySummary.nullable(),
   }),
+  histograms: z.strictObject({ significantDigits: count, relativeErrorMax: fraction, unitMicros: measure }),
+  counted: z.array(z.string().min(1)),
   targets: z.array(target).refine((targets) => new Set(targets.map((each) => each.label)).size === targets.length, {
     error: "two targets have the same label",
   }),
@@ -175,11 +219,17 @@ export const resultSchema = z.strictObject({
       operation: z.string(),
       metric: z.enum(["opsPerSecond", "p50", "p99", "cpuMicrosPerOperation"]),
       value: measure.nullable(),
+      interval: z
+        .strictObject({ confidence: z.number().gt(0).lt(1), low: measure, high: measure })
+        .refine(({ low, high }) => low <= high, { error: "an interval ends where it begins" })
+        .nullable(),
+      pairs: count,
       min: measure.nullable(),
       max: measure.nullable(),
       note: z.string(),
     }),
   ),
+  sweep: sweep.nullable(),
   thresholds: z.array(
     z.strictObject({
       target: z.string(),

@@ -25,6 +25,8 @@ const ratio = (
   operation: "read",
   metric,
   value,
+  interval: null,
+  pairs: value === null ? 0 : 3,
   min,
   max,
   note: value === null ? "zookeeper not warmed" : "",

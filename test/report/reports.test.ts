@@ -247,9 +247,9 @@ describe("files", () => {
   };
 
   test("another schemaVersion is refused by its number", async () => {
-    const error = await refused({ ...one, schemaVersion: 2 });
+    const error = await refused({ ...one, schemaVersion: 1 });
     assert.equal(error.kind.code, "RESULT_VERSION");
-    assert.match(error.message, /schemaVersion 2, this zabench reads 1/);
+    assert.match(error.message, /schemaVersion 1, this zabench reads 2/);
   });
 
   test("a bad value, a missing key and an unknown key are refused by their path", async () => {

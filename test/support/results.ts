@@ -1,5 +1,7 @@
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from "hdr-histogram-js";
 import { randomFraction, SeededRandom } from "../../src/base/random.js";
+import { geometricMean, ratioInterval } from "../../src/bench/confidence.js";
+import { HISTOGRAM_PRECISION } from "../../src/bench/histogram.js";
 import type {
   HistogramRecord,
   LatencySummary,
@@ -254,7 +256,7 @@ class Maker {
     }
     const targets = plan.targets.map((target) => this.target(target, roundsOf.get(target) ?? []));
     const result: RunResult = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       kind: plan.kind ?? "run",
       zabenchVersion: "0.1.0",
       profile: {
@@ -280,8 +282,11 @@ class Maker {
         loopbackRoundTrip: histogramSummary(this.sample(500, 28)),
         timerJitter: histogramSummary(this.sample(300, 64)),
       },
+      histograms: HISTOGRAM_PRECISION,
+      counted: [...new Set(plan.targets.flatMap((target) => Object.keys(target.operations)))],
       targets,
       ratios: [],
+      sweep: null,
       thresholds: [],
       warnings: targets
         .filter((target) => !target.warmUp.steady)
@@ -349,13 +354,17 @@ function ratiosOf(result: RunResult): readonly RatioRecord[] {
           ? {
               ...sides,
               value: null,
+              interval: null,
+              pairs: 0,
               min: null,
               max: null,
               note: cold.length > 0 ? `${cold.join(" and ")} not warmed` : "too few rounds",
             }
           : {
               ...sides,
-              value: pairs[Math.floor(pairs.length / 2)] ?? null,
+              value: geometricMean(pairs),
+              interval: ratioInterval(pairs),
+              pairs: pairs.length,
               min: pairs[0] ?? null,
               max: pairs.at(-1) ?? null,
               note: "",
@@ -461,7 +470,15 @@ export function interrupted(seed = 3): RunResult {
   return {
     ...result,
     targets,
-    ratios: result.ratios.map((ratio) => ({ ...ratio, value: null, min: null, max: null, note: "too few samples" })),
+    ratios: result.ratios.map((ratio) => ({
+      ...ratio,
+      value: null,
+      interval: null,
+      pairs: 0,
+      min: null,
+      max: null,
+      note: "too few samples",
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
-import type { LoadJob, LoadReport, LoadWindow } from "./load.js";
+import type { LoadJob, LoadReport, LoadSpan, SecondBatch } from "./load.js";
 
 /** What a worker is given for the whole run: it serves commands on the port until `exit`. */
 export interface LoadTask {
@@ -16,7 +16,7 @@ export type LoadCommand =
   /** -> opened */
   | { readonly kind: "open"; readonly job: LoadJob }
   /** -> ran */
-  | { readonly kind: "run"; readonly window: LoadWindow }
+  | { readonly kind: "run"; readonly span: LoadSpan }
   /** Ends the run's window now; `drainMs` is how long answers may still take. */
   | { readonly kind: "endNow"; readonly drainMs: number }
   /** -> closed */
@@ -30,6 +30,12 @@ export type LoadReply =
   | { readonly kind: "ran"; readonly report: LoadReport }
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly command: LoadCommand["kind"]; readonly error: RemoteError };
+
+/** While a `run` goes on, and before its reply. */
+export interface LoadNews {
+  readonly kind: "second";
+  readonly batch: SecondBatch;
+}
 
 /** An error of another thread. */
 export interface RemoteError {

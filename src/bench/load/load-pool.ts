@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import type { LoadJob, LoadReport, LoadWindow } from "./load.js";
-import type { LoadCommand, LoadReply, LoadTask, RemoteError } from "./load-messages.js";
+import type { LoadJob, LoadReport, LoadSpan, SecondBatch } from "./load.js";
+import type { LoadCommand, LoadNews, LoadReply, LoadTask, RemoteError } from "./load-messages.js";
 
 /** A load worker could not do what it was told. */
 export class LoadError extends Error {
@@ -64,9 +64,9 @@ export class LoadPool {
     await this.all({ kind: "open", job });
   }
 
-  /** Runs a window on the open job. One report per worker. */
-  async run(window: LoadWindow): Promise<LoadReport[]> {
-    const replies = await this.all({ kind: "run", window });
+  /** Runs a window on the open job; `onSecond` is told of each worker's seconds as they end. One report per worker. */
+  async run(span: LoadSpan, onSecond: (worker: number, batch: SecondBatch) => void): Promise<LoadReport[]> {
+    const replies = await this.all({ kind: "run", span }, onSecond);
     return replies.map((reply) => {
       if (reply.kind !== "ran") throw new Error(`expected 'ran', got '${reply.kind}'`);
       return reply.report;
@@ -97,15 +97,27 @@ export class LoadPool {
   }
 
   /** Every worker is asked, and every one has answered, before a failure of one is thrown. */
-  private async all(command: LoadCommand): Promise<LoadReply[]> {
-    const replies = await Promise.race([Promise.all(this.ports.map((port) => this.ask(port, command))), this.broken]);
+  private async all(
+    command: LoadCommand,
+    onSecond?: (worker: number, batch: SecondBatch) => void,
+  ): Promise<LoadReply[]> {
+    const asked = this.ports.map((port, worker) => this.ask(port, command, (batch) => onSecond?.(worker, batch)));
+    const replies = await Promise.race([Promise.all(asked), this.broken]);
     for (const reply of replies) if (reply.kind === "failed") throw new LoadError(reply.error);
     return replies;
   }
 
-  private ask(port: MessagePort, command: LoadCommand): Promise<LoadReply> {
+  private ask(port: MessagePort, command: LoadCommand, onSecond?: (batch: SecondBatch) => void): Promise<LoadReply> {
     return new Promise((resolve) => {
-      port.once("message", resolve);
+      const hear = (message: LoadReply | LoadNews): void => {
+        if (message.kind === "second") {
+          onSecond?.(message.batch);
+          return;
+        }
+        port.off("message", hear);
+        resolve(message);
+      };
+      port.on("message", hear);
       port.postMessage(command);
     });
   }

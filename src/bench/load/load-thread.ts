@@ -2,8 +2,8 @@ import type { TargetDriver } from "../../targets/driver.js";
 import { createLoad } from "../workloads/loads.js";
 import { createDriver } from "./driver-source.js";
 import { failureName } from "./failure.js";
-import type { Load, LoadJob } from "./load.js";
-import type { LoadCommand, LoadReply, LoadTask } from "./load-messages.js";
+import type { Load, LoadJob, SecondSink } from "./load.js";
+import type { LoadCommand, LoadNews, LoadReply, LoadTask } from "./load-messages.js";
 
 /** The thread side of a load worker, run by piscina: one task for the whole run. */
 export default function serveLoad(task: LoadTask): Promise<void> {
@@ -52,7 +52,10 @@ class LoadWorker {
         return { kind: "opened" };
       case "run": {
         if (this.load === undefined) throw new Error("run before open");
-        return { kind: "ran", report: await this.load.run(command.window) };
+        const onSecond: SecondSink = (batch) => {
+          this.task.port.postMessage({ kind: "second", batch } satisfies LoadNews);
+        };
+        return { kind: "ran", report: await this.load.run({ ...command.span, onSecond }) };
       }
       case "endNow":
         this.load?.endNow(command.drainMs);

@@ -24,7 +24,7 @@ export interface LoadJob {
 }
 
 /** When the load runs; microseconds of the monotonic clock. */
-export interface LoadWindow {
+export interface LoadSpan {
   /** The first operation starts. Infinity of nothing: a warm-up has `recordMicros` beyond `endMicros`. */
   readonly startMicros: number;
   /** Operations that start (open loop: are due) from here on are recorded. */
@@ -33,6 +33,21 @@ export interface LoadWindow {
   readonly endMicros: number;
   /** How long answers may take after the end, before they count as never given. */
   readonly drainMs: number;
+}
+
+/** A span as a load is given it: `Recorder` tells `onSecond` of every second that is over. */
+export interface LoadWindow extends LoadSpan {
+  readonly onSecond: SecondSink;
+}
+
+export type SecondSink = (batch: SecondBatch) => void;
+
+/** What one worker's operations did in a second that is over. */
+export interface SecondBatch {
+  /** The second that has begun: none before it will follow from this worker. Infinity at the end. */
+  readonly begun: number;
+  /** One for each operation of which something ended. */
+  readonly seconds: readonly SecondReport[];
 }
 
 /** What one worker measured in one window. */
@@ -46,8 +61,6 @@ export interface LoadReport {
   readonly checks: readonly CheckTally[];
   /** What the workload's own metrics are made of: one number for each of the worker's connections, by name. */
   readonly figures: Readonly<Record<string, readonly number[]>>;
-  /** Pauses between two acknowledgements of one connection that took longer than `GAP_MICROS_MIN`. */
-  readonly gaps: readonly AcknowledgementGap[];
   readonly disconnects: number;
   /** Sessions that expired and were replaced. */
   readonly sessionsLost: number;
@@ -58,20 +71,27 @@ export interface OperationReport {
   readonly ok: number;
   /** Of `ok`, those that ended before the window did: what throughput is made of. */
   readonly okInWindow: number;
+  /** Those that ended well within the window, also where they began before it. */
+  readonly answeredInWindow: number;
+  /** Begun (open loop: due) before the window and not ended then. */
+  readonly backlogAtStart: number;
+  /** Begun (open loop: due) and not ended when the window ended. */
+  readonly backlogAtEnd: number;
   readonly errors: Readonly<Record<string, number>>;
-  /** One per second in which something ended. */
-  readonly seconds: readonly SecondReport[];
+  /** HDR V2; undefined without samples. */
+  readonly latency: Uint8Array | undefined;
+  /** HDR V2, open loop only. */
+  readonly service: Uint8Array | undefined;
 }
 
 export interface SecondReport {
   /** From `recordMicros`. */
   readonly second: number;
+  readonly operation: string;
   readonly ok: number;
   readonly errors: number;
   /** HDR V2. */
   readonly latency: Uint8Array | undefined;
-  /** HDR V2, open loop only. */
-  readonly service: Uint8Array | undefined;
 }
 
 export interface CheckTally {
@@ -81,15 +101,6 @@ export interface CheckTally {
   /** The first violation, for people; "" where there is none. */
   readonly detail: string;
 }
-
-/** From one acknowledgement to the next of the same connection. */
-export interface AcknowledgementGap {
-  readonly connection: number;
-  readonly fromMicros: number;
-  readonly toMicros: number;
-}
-
-export const GAP_MICROS_MIN = 20_000;
 
 /** One workload, driven by one worker. */
 export interface Load {

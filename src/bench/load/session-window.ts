@@ -14,7 +14,7 @@ export class SessionWindow {
   private readonly meter = new LoadMeter();
 
   constructor(names: readonly string[], window: LoadWindow) {
-    this.recorder = new Recorder(names, false, window.recordMicros, window.endMicros);
+    this.recorder = new Recorder(names, false, window, window.onSecond);
     this.recordMicros = window.recordMicros;
     this.endMicros = window.endMicros;
     this.drainEndMicros = window.endMicros + window.drainMs * 1_000;
@@ -50,6 +50,7 @@ export class SessionWindow {
       let atEnd: ReturnType<LoadMeter["read"]> | undefined;
       const check = setInterval(() => {
         const now = nowMicros();
+        this.recorder.passTime(now);
         if (now >= this.endMicros) atEnd ??= this.meter.read();
         const ended = atEnd !== undefined && (state === "done" || now >= this.drainEndMicros);
         if (!ended && state !== "failed") return;

@@ -74,7 +74,6 @@ export class ActorLoad implements Load {
       ...used,
       checks: [...this.tallies.values()].map((tally) => tally.report()),
       figures: joinFigures(turns.map((each) => each.figures)),
-      gaps: [],
       disconnects: 0,
       sessionsLost: 0,
     };

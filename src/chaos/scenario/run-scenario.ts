@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { calibrate } from "../../bench/calibration.js";
 import { describeEnvironment } from "../../bench/environment.js";
-import { createHistogram, summarize } from "../../bench/histogram.js";
+import { createHistogram, HISTOGRAM_PRECISION, summarize } from "../../bench/histogram.js";
 import { nowMicros } from "../../bench/load/clock.js";
 import { createDriver } from "../../bench/load/driver-source.js";
 import type { LoadReport } from "../../bench/load/load.js";
-import { mergeOperations, mergeSeconds } from "../../bench/merge.js";
+import { mergeOperations } from "../../bench/merge.js";
 import type { Participant } from "../../bench/participant.js";
 import type {
   CheckRecord,
@@ -73,7 +73,7 @@ export async function runScenario(options: RunScenarioOptions): Promise<RunResul
   const targets = participants.map((participant, index) => targetResult(participant, outcomes[index]!));
   const { name, description, outageMaxMicros } = scenario.scenario;
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: "scenario",
     zabenchVersion: packageVersion(),
     profile: { name, description, text: scenario.text, overrides: scenario.overrides },
@@ -83,8 +83,11 @@ export async function runScenario(options: RunScenarioOptions): Promise<RunResul
     seed: 0,
     environment: describeEnvironment(),
     calibration,
+    histograms: HISTOGRAM_PRECISION,
+    counted: ["create"],
     targets,
     ratios: [],
+    sweep: null,
     thresholds: outageMaxMicros === undefined ? [] : targets.map((target) => judgeOutage(target, outageMaxMicros)),
     warnings: [],
   };
@@ -194,7 +197,8 @@ class ScenarioRound {
       const loopBefore = performance.eventLoopUtilization();
       writers.start();
       await this.playTimeline(writers, faults);
-      const report = this.report(writers, cpuBefore, loopBefore);
+      const { operations, seconds } = writers.stop();
+      const report = this.report(operations, writers, cpuBefore, loopBefore);
       const usageAfter = await readUsage(ensemble);
       const elapsedMicros = Math.round(nowMicros() - writers.startMicros);
       await undoAll(faults);
@@ -204,7 +208,7 @@ class ScenarioRound {
         startMicros: Math.round(writers.startMicros - this.runStartMicros),
         durationMicros: elapsedMicros,
         operations: mergeOperations([report], elapsedMicros),
-        seconds: mergeSeconds([report]),
+        seconds,
         client: {
           workers: 1,
           connections: clients,
@@ -260,19 +264,19 @@ class ScenarioRound {
   }
 
   private report(
+    operations: LoadReport["operations"],
     writers: Writers,
     cpuBefore: NodeJS.CpuUsage,
     loopBefore: ReturnType<typeof performance.eventLoopUtilization>,
   ): LoadReport {
     const cpu = process.cpuUsage(cpuBefore);
     return {
-      operations: writers.stop(),
+      operations,
       sendLag: undefined,
       cpuMicros: cpu.user + cpu.system,
       utilization: performance.eventLoopUtilization(loopBefore).utilization,
       checks: [],
       figures: {},
-      gaps: [],
       disconnects: writers.disconnects,
       sessionsLost: writers.sessionsLost,
     };

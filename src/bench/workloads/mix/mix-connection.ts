@@ -3,7 +3,7 @@ import type { LoadListener, LoadSession } from "../../../targets/driver.js";
 import type { WorkerCounters } from "../../../workers/load-shared.js";
 import type { ArrivalSchedule } from "../../load/arrivals.js";
 import { monotonicMicros, nowMicros } from "../../load/clock.js";
-import { type AcknowledgementGap, GAP_MICROS_MIN, type LoadJob } from "../../load/load.js";
+import type { LoadJob } from "../../load/load.js";
 import type { Recorder } from "../../load/recorder.js";
 import { drawOperation, type KeyChoice, type OperationChoice, operationSource } from "../../load/streams.js";
 import type { MixOperation } from "../../profile/profile.js";
@@ -14,7 +14,6 @@ export interface MixHost {
   readonly choice: OperationChoice;
   readonly checks: OrderChecks;
   readonly counters: WorkerCounters;
-  readonly gaps: AcknowledgementGap[];
   /** Undefined outside a window: what ends then is not recorded. */
   readonly recorder: Recorder | undefined;
   readonly endMicros: number;
@@ -46,7 +45,6 @@ export class MixConnection implements LoadListener {
   private freeCount = 0;
   private outstanding = 0;
   private lastOrder = 0;
-  private lastAcknowledgedMicros = 0;
   private submitting = false;
   private resumeQueued = false;
   /** Open loop only. */
@@ -137,11 +135,6 @@ export class MixConnection implements LoadListener {
     const from = this.schedule === undefined ? sent : started;
     host.counters.complete(received - sent);
     host.recorder?.succeeded(operation, from, sent, received);
-    const silence = received - this.lastAcknowledgedMicros;
-    if (silence > GAP_MICROS_MIN && this.lastAcknowledgedMicros > 0) {
-      host.gaps.push({ connection: this.index, fromMicros: this.lastAcknowledgedMicros, toMicros: received });
-    }
-    this.lastAcknowledgedMicros = received;
   }
 
   disconnected(): void {

@@ -4,7 +4,7 @@ import { LoadShared, type WorkerCounters } from "../../../workers/load-shared.js
 import { createHistogram, type Histogram, packHistogram } from "../../histogram.js";
 import { ArrivalSchedule } from "../../load/arrivals.js";
 import { nowMicros } from "../../load/clock.js";
-import type { AcknowledgementGap, Load, LoadJob, LoadReport, LoadWindow } from "../../load/load.js";
+import type { Load, LoadJob, LoadReport, LoadWindow } from "../../load/load.js";
 import { LoadMeter } from "../../load/load-meter.js";
 import { openAll, ownConnections, sleepUntil } from "../../load/opening.js";
 import { Recorder } from "../../load/recorder.js";
@@ -25,7 +25,6 @@ export class MixLoad implements Load, MixHost {
   readonly choice: OperationChoice;
   readonly checks: OrderChecks;
   readonly counters: WorkerCounters;
-  readonly gaps: AcknowledgementGap[] = [];
   recorder: Recorder | undefined;
   endMicros = 0;
   disconnects = 0;
@@ -86,7 +85,7 @@ export class MixLoad implements Load, MixHost {
     this.endMicros = window.endMicros;
     this.recordMicros = window.recordMicros;
     this.drainEndMicros = window.endMicros + window.drainMs * 1_000;
-    this.recorder = new Recorder(this.choice.operations, loop.kind === "open", window.recordMicros, window.endMicros);
+    this.recorder = new Recorder(this.choice.operations, loop.kind === "open", window, window.onSecond);
     this.sendLag = loop.kind === "open" ? createHistogram() : undefined;
     await sleepUntil(window.startMicros);
     this.running = true;
@@ -176,6 +175,7 @@ export class MixLoad implements Load, MixHost {
       let used: ReturnType<LoadMeter["read"]> | undefined;
       const check = setInterval(() => {
         const now = nowMicros();
+        this.recorder?.passTime(now);
         if (now < this.endMicros) return;
         used ??= this.meter.read();
         if (now < this.drainEndMicros && this.connections.some((connection) => connection.unfinished)) return;
@@ -205,7 +205,6 @@ export class MixLoad implements Load, MixHost {
         operations.includes("readLinearizable"),
       ),
       figures: {},
-      gaps: this.gaps,
       disconnects: this.disconnects,
       sessionsLost: this.sessionsLost,
     };

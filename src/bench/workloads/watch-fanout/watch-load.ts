@@ -83,7 +83,6 @@ export class WatchLoad implements Load {
       ...used,
       checks: [this.watchOrder.report(), this.checkDelivery()],
       figures: {},
-      gaps: [],
       disconnects: 0,
       sessionsLost: 0,
     };
