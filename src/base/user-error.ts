@@ -95,6 +95,18 @@ export const USER_ERRORS = {
     what: "{reason}",
     remedy: "leave the option out or choose another profile",
   },
+  tooFewTargets: {
+    code: "TOO_FEW_TARGETS",
+    exitCode: EXIT.usage,
+    what: "a comparison takes two targets or more, and there is {there}",
+    remedy: "name them with --target, or get others with 'zabench targets install'",
+  },
+  errorsExceeded: {
+    code: "ERRORS_EXCEEDED",
+    exitCode: EXIT.regression,
+    what: "{target} failed {errors} operations of round {round}, {share} of what was done so far: the {limit} that the profile allows cannot be kept any more, whatever follows",
+    remedy: "see which errors in the report, or allow more with errorsMax in the profile",
+  },
   targetLost: {
     code: "TARGET_LOST",
     exitCode: EXIT.insufficient,

@@ -48,8 +48,8 @@ export interface RunProfileOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
-/** A target went away in the middle of a run. `partial` is what had been measured by then. */
-export class TargetLostError extends UserError {
+/** A target went away in the middle of a run, or failed more than the run can pass with. `partial` is what had been measured. */
+export class RunAbortedError extends UserError {
   readonly partial: RunResult;
 
   constructor(cause: UserError, partial: RunResult) {
@@ -68,7 +68,7 @@ interface Progress {
   broken: CheckRecord | undefined;
 }
 
-/** Runs a profile on targets that are running already. Throws `TargetLostError`. */
+/** Runs a profile on targets that are running already. Throws `RunAbortedError`. */
 export async function runProfile(options: RunProfileOptions): Promise<RunResult> {
   const signal = options.signal ?? new AbortController().signal;
   const tell = options.onEvent ?? (() => undefined);
@@ -102,7 +102,7 @@ export async function runProfile(options: RunProfileOptions): Promise<RunResult>
     await pool.destroy();
   }
   const result = assemble(options, progress, { startedAt, runStartMicros, calibration, interrupted: signal.aborted });
-  if (lost !== undefined) throw new TargetLostError(lost, result);
+  if (lost !== undefined) throw new RunAbortedError(lost, result);
   return result;
 }
 

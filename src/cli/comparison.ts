@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { EXIT, type ExitCode, USER_ERRORS, UserError } from "../base/user-error.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
-import { runProfile, TargetLostError } from "../bench/run-profile.js";
+import { RunAbortedError, type RunProfileOptions, runProfile } from "../bench/run-profile.js";
 import { exitCodeOf } from "../bench/verdict.js";
 import { kindOf } from "../bench/workloads/registry.js";
 import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
@@ -26,7 +26,15 @@ export interface ComparisonOptions {
   readonly output: Output;
   /** A target that does not start is named and left out, as long as one other does. */
   readonly tolerant: boolean;
+  /** What is done with the targets once they run; the default runs the profile in rounds. */
+  readonly measure?: (measuring: Measuring) => Promise<RunResult>;
+  /** Says more of the result, below its tables. */
+  readonly explain?: (result: RunResult, output: Output) => void;
+  /** The default judges by checks and thresholds. */
+  readonly judge?: (result: RunResult) => ExitCode;
 }
+
+export type Measuring = Pick<RunProfileOptions, "profile" | "participants" | "workers" | "signal" | "onEvent">;
 
 /** Starts the targets, runs the profile, writes and prints what it found, and stops the targets. */
 export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
@@ -55,9 +63,9 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
       if (interrupt.signal.aborted) return EXIT.interrupted;
     }
     let result: RunResult;
-    let lost: TargetLostError | undefined;
+    let aborted: RunAbortedError | undefined;
     try {
-      result = await runProfile({
+      result = await (options.measure ?? runProfile)({
         profile: options.profile,
         participants: participants.all,
         workers: options.workers,
@@ -65,13 +73,14 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
         onEvent: progress.show,
       });
     } catch (error) {
-      if (!(error instanceof TargetLostError)) throw error;
-      lost = error;
+      if (!(error instanceof RunAbortedError)) throw error;
+      aborted = error;
       result = error.partial;
     }
     progress.clear();
     // First of all: a disk that is full by now must not hide what was measured.
     printResult(result, output);
+    options.explain?.(result, output);
     const { html } = await writeReports(result, reportFolder(options.out, result));
     output.line(`report: ${shownPath(html)}`);
     if (options.keep) {
@@ -79,9 +88,11 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
         if (ensemble.folder !== undefined) output.line(`kept: ${label} in ${ensemble.folder}`);
       }
     }
-    const exitCode = lost === undefined ? exitCodeOf(result) : lost.kind.exitCode;
+    const judged = (options.judge ?? exitCodeOf)(result);
+    // What ended a run early does not excuse a target that was inconsistent until then.
+    const exitCode = aborted === undefined || judged === EXIT.inconsistent ? judged : aborted.kind.exitCode;
     if (options.json) process.stdout.write(`${JSON.stringify(summaryOf(result, exitCode, html), undefined, 2)}\n`);
-    if (lost !== undefined) throw lost;
+    if (aborted !== undefined) process.stderr.write(`zabench: ${aborted.message}\n`);
     return exitCode;
   } finally {
     progress.clear();

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
+import { compareCommand } from "./compare.js";
 import { gateCommand } from "./gate.js";
 import { httpCommand } from "./http.js";
 import { microCommand } from "./micro.js";
@@ -17,6 +18,7 @@ import { targetsCommand } from "./targets.js";
 const COMMANDS = [
   quickstartCommand,
   runCommand,
+  compareCommand,
   scenarioCommand,
   simulateCommand,
   gateCommand,

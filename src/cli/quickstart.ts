@@ -5,8 +5,8 @@ import type { LoadedProfile } from "../bench/profile/profile.js";
 import { parseTargetReference } from "../targets/address.js";
 import { TARGET_KINDS } from "../targets/kinds.js";
 import { compareAndReport } from "./comparison.js";
+import { defaultWorkers } from "./measuring-options.js";
 import { createOutput } from "./output.js";
-import { defaultWorkers } from "./run.js";
 
 /** Short enough for three targets, started and warmed, within two minutes. */
 const SHORT = { duration: "4s", rounds: "2", warmUp: "16s" } as const;

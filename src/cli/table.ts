@@ -100,7 +100,10 @@ const METRIC_WORDS: Readonly<Record<RatioRecord["metric"], string>> = {
   cpuMicrosPerOperation: "cpu/op",
 };
 
-/** One line per pair of targets and operation: "core / zookeeper, read: 2.10x ops/s (2.01-2.20), ...". */
+/**
+ * One line per pair of targets and operation: "core / zookeeper, read: 2.10x ops/s (95%: 2.01-2.20), ..."; without the "95%"
+ * it is the range of the rounds.
+ */
 export function ratioLines(result: RunResult): string[] {
   const groups = new Map<string, RatioRecord[]>();
   for (const ratio of result.ratios) {
@@ -116,8 +119,15 @@ export function ratioLines(result: RunResult): string[] {
 }
 
 function ratioText(ratio: RatioRecord): string {
-  const spread = ratio.min === null || ratio.max === null ? "" : ` (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`;
-  return `${(ratio.value as number).toFixed(2)}x ${METRIC_WORDS[ratio.metric]}${spread}`;
+  const { interval, min, max, value } = ratio;
+  const range = (low: number, high: number): string => `${low.toFixed(2)}-${high.toFixed(2)}`;
+  const spread =
+    interval !== null
+      ? ` (${Math.round(interval.confidence * 100)}%: ${range(interval.low, interval.high)})`
+      : min === null || max === null
+        ? ""
+        : ` (${range(min, max)})`;
+  return `${(value as number).toFixed(2)}x ${METRIC_WORDS[ratio.metric]}${spread}`;
 }
 
 /** The first two columns are words, to the left; the rest are figures, to the right. */

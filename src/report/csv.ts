@@ -2,6 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import type { HistogramRecord, LatencySummary, OperationResult, RunResult } from "../bench/result.js";
 import { errorCount, okCount } from "./figures.js";
 import { percentileRows } from "./histogram.js";
+import { ratioVerdict } from "./ratio-sentences.js";
 
 type Row = Readonly<Record<string, string | number | null>>;
 
@@ -96,6 +97,30 @@ export function percentilesCsv(result: RunResult): string {
       ...series(target.label, operation.name, "service", operation.service),
     ]),
   );
+  return table(columns, rows);
+}
+
+/** One row per pair of targets, operation and figure. */
+export function ratiosCsv(result: RunResult): string {
+  const columns = [
+    ...["numerator", "denominator", "operation", "metric", "ratio", "confidence", "interval_low", "interval_high"],
+    ...["pairs", "min", "max", "verdict", "note"],
+  ];
+  const rows = result.ratios.map((record) => ({
+    numerator: record.numerator,
+    denominator: record.denominator,
+    operation: record.operation,
+    metric: record.metric,
+    ratio: record.value,
+    confidence: record.interval?.confidence ?? null,
+    interval_low: record.interval?.low ?? null,
+    interval_high: record.interval?.high ?? null,
+    pairs: record.pairs,
+    min: record.min,
+    max: record.max,
+    verdict: ratioVerdict(record),
+    note: record.note,
+  }));
   return table(columns, rows);
 }
 

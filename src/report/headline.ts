@@ -1,6 +1,7 @@
 import type { RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { errorCount, isOpenLoop, okCount, saturatedRounds } from "./figures.js";
 import { duration, elapsed, integer, list, percent, ratio, significant } from "./format.js";
+import { ratioSentence } from "./ratio-sentences.js";
 
 /** What a reader must know before any figure; `bad` things forbid conclusions, `caution` ones weaken them. */
 export interface Notice {
@@ -90,44 +91,6 @@ function weaknesses(target: TargetResult): readonly Notice[] {
   return found;
 }
 
-const spread = (record: RatioRecord): string =>
-  record.min === null || record.max === null ? "" : ` (${ratio(record.min)} to ${ratio(record.max)} between rounds)`;
-
-/** Which side of 1 every pair of rounds is on; 0 where they disagree, so that nothing is claimed. */
-function side(record: RatioRecord): -1 | 0 | 1 {
-  const low = record.min ?? record.value ?? 1;
-  const high = record.max ?? record.value ?? 1;
-  if (low > 1) return 1;
-  return high < 1 ? -1 : 0;
-}
-
-const METRIC_NAMES: Readonly<Record<RatioRecord["metric"], string>> = {
-  opsPerSecond: "Throughput",
-  p50: "Median latency",
-  p99: "p99 latency",
-  cpuMicrosPerOperation: "Server CPU per operation",
-};
-
-function lowerIsBetter(record: RatioRecord, numerator: string, denominator: string): string {
-  const name = METRIC_NAMES[record.metric];
-  if (record.value === null) return `${name}: no ratio, ${record.note || "too few samples"}.`;
-  if (side(record) === 0)
-    return `${name}: no clear difference, ${ratio(record.value)} that of ${denominator}${spread(record)}.`;
-  const verdict = record.value < 1 ? "lower is better" : `${numerator} is worse here`;
-  return `${name}: ${ratio(record.value)} that of ${denominator}${spread(record)}; ${verdict}.`;
-}
-
-function throughput(record: RatioRecord, bounds: string): string {
-  const { numerator, denominator, operation, value } = record;
-  if (value === null) return `No ratio of throughput for ${operation}: ${record.note || "too few samples"}.`;
-  const direction = side(record);
-  if (direction === 0) {
-    return `${numerator} and ${denominator} cannot be told apart: ${ratio(value)} the ${operation} operations per second${spread(record)}.`;
-  }
-  const verdict = direction === 1 ? "did" : "is slower: it did";
-  return `${numerator} ${verdict} ${ratio(value)} the ${operation} operations per second of ${denominator}${spread(record)}${bounds}.`;
-}
-
 /** One for each pair of targets and operation that the result has ratios of, in its order. */
 export function comparisons(result: RunResult): readonly Comparison[] {
   const groups = new Map<string, RatioRecord[]>();
@@ -147,11 +110,7 @@ function comparison(result: RunResult, group: readonly RatioRecord[]): Compariso
   const openLoop = isOpenLoop(result);
   const leading = openLoop ? metric("p99") : (metric("opsPerSecond") ?? group[0]);
   const value = leading?.value ?? null;
-  const sentences = group.map((record) => {
-    if (record.metric !== "opsPerSecond") return lowerIsBetter(record, numerator, denominator);
-    if (openLoop) return "Both were offered the same load, so their throughput says nothing.";
-    return throughput(record, saturationBounds(result, numerator, denominator));
-  });
+  const sentences = group.map((record) => ratioSentence(result, record));
   return {
     numerator,
     denominator,
@@ -160,15 +119,6 @@ function comparison(result: RunResult, group: readonly RatioRecord[]): Compariso
     caption: openLoop ? `p99 latency of ${operation}, lower is better` : `${operation} operations per second`,
     sentences,
   };
-}
-
-function saturationBounds(result: RunResult, numerator: string, denominator: string): string {
-  const saturated = (label: string): boolean =>
-    result.targets.some((target) => target.label === label && saturatedRounds(target).length > 0);
-  if (saturated(numerator) && saturated(denominator)) return "; the clients were the limit on both sides";
-  if (saturated(numerator)) return `; at least, since the clients were the limit against ${numerator}`;
-  if (saturated(denominator)) return `; at most, since the clients were the limit against ${denominator}`;
-  return "";
 }
 
 /** What clients felt of each kind of fault, a sentence for each target. */

@@ -4,7 +4,7 @@ import { EXIT, UserError } from "../../src/base/user-error.js";
 import { parseProfile } from "../../src/bench/profile/parse.js";
 import type { LoadedProfile } from "../../src/bench/profile/profile.js";
 import type { RunResult } from "../../src/bench/result.js";
-import { runProfile, TargetLostError } from "../../src/bench/run-profile.js";
+import { RunAbortedError, runProfile } from "../../src/bench/run-profile.js";
 import { exitCodeOf } from "../../src/bench/verdict.js";
 import { fakeEnsemble, fakeMember, fakeMemory, fakeParticipant, type PlantedMistake } from "../support/fake-driver.js";
 
@@ -196,7 +196,7 @@ test("a target that dies ends the run with its name, and what was measured is ke
       },
     }),
     (error: unknown) => {
-      assert.ok(error instanceof TargetLostError);
+      assert.ok(error instanceof RunAbortedError);
       assert.match(error.message, /target fake at 127\.0\.0\.1:1 died: its server 1 has ended/);
       assert.ok(error.partial.targets[0]!.operations[0]!.ok > 0);
       return true;

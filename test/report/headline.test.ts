@@ -54,6 +54,26 @@ test("nothing is claimed where the rounds disagree about which is faster", () =>
   assert.match(said(ratio("p99", 0.9, 0.7, 1.2)), /no clear difference/);
 });
 
+const withInterval = (record: RatioRecord, low: number, high: number): RatioRecord => ({
+  ...record,
+  interval: { confidence: 0.95, low, high },
+  pairs: 6,
+});
+
+test("a difference is called real where its interval leaves out 1, and not where the rounds alone agree", () => {
+  assert.equal(
+    said(withInterval(ratio("opsPerSecond", 2.1, 1.98, 2.24), 2.01, 2.2)),
+    "core did 2.10× the read operations per second of zookeeper (2.01× to 2.20× with 95% confidence, 6 rounds); the difference is real.",
+  );
+  assert.equal(
+    said(withInterval(ratio("p99", 0.8, 0.7, 0.95), 0.66, 0.97)),
+    "p99 latency: 0.800× that of zookeeper (0.660× to 0.970× with 95% confidence, 6 rounds); lower is better; the difference is real.",
+  );
+  assert.match(said(withInterval(ratio("opsPerSecond", 1.1, 1.01, 1.3), 0.98, 1.23)), /cannot be told apart/);
+  assert.match(said(withInterval(ratio("p50", 1.1, 1.01, 1.3), 0.98, 1.23)), /no clear difference/);
+  assert.doesNotMatch(said(ratio("opsPerSecond", 2.1, 1.98, 2.24)), /real/);
+});
+
 test("latency and CPU are better when lower, and said to be worse when higher", () => {
   assert.match(said(ratio("p99", 0.5, 0.4, 0.6)), /p99 latency: 0\.500× that of zookeeper .*; lower is better\./);
   assert.match(said(ratio("cpuMicrosPerOperation", 1.5, 1.4, 1.6)), /; core is worse here\./);

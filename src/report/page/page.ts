@@ -6,6 +6,7 @@ import { comparisons, notices, outageSentences } from "../headline.js";
 import { chartGroups, percentileCharts } from "./chart-data.js";
 import type { ChartSpec } from "./chart-spec.js";
 import { html, Markup, type Part, scriptJson } from "./markup.js";
+import { ratioTable } from "./ratio-table.js";
 import { STYLE } from "./style.js";
 import {
   checkTable,
@@ -15,7 +16,6 @@ import {
   metricTable,
   outagePhaseTable,
   outageTable,
-  ratioTable,
   swatch,
   thresholdTable,
 } from "./tables.js";
@@ -82,7 +82,7 @@ ${section(
 ${outagePhaseTable(result)}
 ${overTime(result, groups)}
 ${percentileSection(result, percentiles)}
-${section("Ratios", "Each target over another, with the least and the most between pairs of interleaved rounds.", ratioTable(result))}
+${section("Ratios", "Each target over another: the geometric mean of the pairs of interleaved rounds, and the interval that holds the true ratio with the confidence named (Student’s t on the logarithms of the pairs). A difference is called real where the interval leaves out 1×; each interval stands for itself, so of twenty between equal targets one does so by chance.", ratioTable(result))}
 ${section("Checks", null, checkTable(result))}
 ${section("Thresholds", null, thresholdTable(result))}
 ${warnings(result)}

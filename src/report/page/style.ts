@@ -52,6 +52,10 @@ tbody th[scope="row"] { position: sticky; left: 0; background: var(--paper); }
 .wide { text-align: left; white-space: normal; min-width: 18ch; }
 tbody tr.group th { text-align: left; background: var(--panel); font-size: 0.9rem; }
 .unit { display: block; font-weight: 400; font-size: 0.78rem; }
+.interval { display: block; }
+.interval .one { stroke: var(--muted); stroke-dasharray: 2 2; }
+.interval .bounds { stroke: var(--ink); stroke-width: 3; } .interval .range { stroke: var(--muted); }
+.interval circle { fill: var(--ink); }
 .lacking { color: var(--muted); font-style: italic; }
 .verdict { font-weight: 650; }
 .verdict.valid { color: var(--good); } .verdict.invalid { color: var(--bad); } .verdict.unknown { color: var(--caution); }

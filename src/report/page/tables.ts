@@ -1,6 +1,6 @@
-import type { LatencySummary, RatioRecord, RunResult, TargetResult } from "../../bench/result.js";
+import type { LatencySummary, RunResult, TargetResult } from "../../bench/result.js";
 import { costPerOperation, errorCount, okCount, operationNames, outageWithinRound } from "../figures.js";
-import { duration, integer, percent, perSecond, ratio, significant } from "../format.js";
+import { duration, integer, percent, perSecond, significant } from "../format.js";
 import { throughputSpread } from "../headline.js";
 import { OPERATIONS_MIN, type PercentileName, samplesNeeded, supportedPercentile } from "../samples.js";
 import { html, type Markup, type Part } from "./markup.js";
@@ -11,18 +11,18 @@ export function swatch(style: number): Markup {
   return html`<svg width="30" height="10" aria-hidden="true"><line x1="0" x2="30" y1="5" y2="5" stroke="var(--target-${style % 6})" stroke-width="3" stroke-dasharray="${dash}"/></svg>`;
 }
 
-function targetCell(result: RunResult, label: string): Markup {
+export function targetCell(result: RunResult, label: string): Markup {
   const style = result.targets.findIndex((target) => target.label === label);
   return html`<th scope="row" class="text"><span class="target">${style < 0 ? null : swatch(style)}${label}</span></th>`;
 }
 
-interface Column {
+export interface Column {
   readonly name: string;
   readonly unit?: string;
   readonly kind?: "text" | "wide";
 }
 
-function table(columns: readonly Column[], rows: readonly Markup[]): Markup {
+export function table(columns: readonly Column[], rows: readonly Markup[]): Markup {
   const heads = columns.map(
     ({ name, unit, kind }) =>
       html`<th scope="col" class="${kind ?? ""}">${name}${unit === undefined ? null : html`<span class="unit">${unit}</span>`}</th>`,
@@ -30,11 +30,11 @@ function table(columns: readonly Column[], rows: readonly Markup[]): Markup {
   return html`<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-const cell = (part: Part): Markup => html`<td>${part}</td>`;
-const textCell = (part: Part): Markup => html`<td class="wide">${part}</td>`;
-const none = html`<span class="lacking">–</span>`;
+export const cell = (part: Part): Markup => html`<td>${part}</td>`;
+export const textCell = (part: Part): Markup => html`<td class="wide">${part}</td>`;
+export const none = html`<span class="lacking">–</span>`;
 
-const insufficient = (needed: string): Markup =>
+export const insufficient = (needed: string): Markup =>
   html`<span class="lacking" title="a figure needs ${needed}">insufficient</span>`;
 
 function percentileCell(latency: LatencySummary | null, name: PercentileName): Markup {
@@ -100,36 +100,6 @@ ${cell(enough ? perSecond(rate) : insufficient(`${OPERATIONS_MIN} operations`))}
 ${PERCENTILE_COLUMNS.map(() => cell(none))}${cell(none)}
 ${cell(integer(errorCount(target.operations)))}
 ${figure(cost.cpuMicros)}${figure(cost.writtenBytes)}${figure(cost.syncs)}</tr>`;
-}
-
-const METRICS: Readonly<Record<RatioRecord["metric"], string>> = {
-  opsPerSecond: "throughput (higher is better)",
-  p50: "median latency (lower is better)",
-  p99: "p99 latency (lower is better)",
-  cpuMicrosPerOperation: "server CPU per operation (lower is better)",
-};
-
-export function ratioTable(result: RunResult): Markup | null {
-  if (result.ratios.length === 0) return null;
-  return table(
-    [
-      { name: "Operation", kind: "text" },
-      { name: "Figure", kind: "text" },
-      { name: "Of", kind: "text" },
-      { name: "Over that of", kind: "text" },
-      { name: "Ratio" },
-      { name: "Least", unit: "between rounds" },
-      { name: "Most", unit: "between rounds" },
-      { name: "Note", kind: "wide" },
-    ],
-    result.ratios.map(
-      (record) => html`<tr><td class="text">${record.operation}</td><td class="text">${METRICS[record.metric]}</td>
-${targetCell(result, record.numerator)}${targetCell(result, record.denominator)}
-${cell(record.value === null ? insufficient("warmed targets and enough rounds") : ratio(record.value))}
-${cell(record.min === null ? none : ratio(record.min))}${cell(record.max === null ? none : ratio(record.max))}
-${textCell(record.note)}</tr>`,
-    ),
-  );
 }
 
 const VERDICTS = { valid: "✓ valid", invalid: "✗ INVALID", unknown: "? UNKNOWN" } as const;

@@ -1,0 +1,92 @@
+import { availableParallelism } from "node:os";
+import type { Command } from "commander";
+import { loadProfile } from "../bench/profile/load.js";
+import { overrideProfile, whole } from "../bench/profile/overrides.js";
+import type { LoadedProfile } from "../bench/profile/profile.js";
+import type { ComparisonOptions } from "./comparison.js";
+import { createOutput } from "./output.js";
+
+/** More load threads than this, or servers on one machine, is a slip of the keyboard. */
+const WORKERS_MAX = 64;
+const SERVERS_MAX = 9;
+
+/** Half of the machine for the clients, at the most four threads: one makes several hundred thousand requests a second. */
+export function defaultWorkers(): number {
+  return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
+}
+
+/** What every command that measures a profile on targets takes, as commander parsed it. */
+export interface MeasuringOptions {
+  readonly target?: readonly string[];
+  readonly ensemble: string;
+  readonly warmUp?: string;
+  readonly connections?: string;
+  readonly depth?: string;
+  readonly seed?: string;
+  readonly workers: string;
+  readonly out: string;
+  readonly json: boolean;
+  readonly keep: boolean;
+}
+
+/** And what those take beside it that measure it in rounds. */
+export interface RoundOptions extends MeasuringOptions {
+  readonly duration?: string;
+  readonly rate?: string;
+  readonly rounds?: string;
+}
+
+export function addTargetOptions(command: Command, targetsByDefault: string): Command {
+  return command
+    .option(
+      "-t, --target <target>",
+      `what to measure, once for each: core, zookeeper or etcd to start one here, zookeeper://host:port,... to use a running one (default: ${targetsByDefault})`,
+      (target: string, before: readonly string[] | undefined) => [...(before ?? []), target],
+    )
+    .option("--ensemble <servers>", "servers of each target that is started here", "1");
+}
+
+export function addRoundOptions(command: Command, roundsByDefault: string): Command {
+  return command
+    .option("--duration <time>", "of one round, over the profile's: 10s, 2m")
+    .option("--rate <rate>", "open loop at this rate, over the profile's loop: 5000/s")
+    .option("--rounds <count>", `of each target (default: ${roundsByDefault})`);
+}
+
+export function addMeasuringOptions(command: Command): Command {
+  return command
+    .option("--warm-up <time>", "at the most, over the profile's; 0s for none, and then no ratios")
+    .option("--connections <count>", "over the profile's")
+    .option("--depth <count>", "outstanding operations per connection, over the profile's")
+    .option("--seed <number>", "over the profile's")
+    .option("--workers <threads>", "threads that make the load", String(defaultWorkers()))
+    .option("--out <folder>", "reports go to <folder>/<profile>/<start time>/", "reports")
+    .option("--json", "print a summary as JSON on standard output, and all else on standard error", false)
+    .option("--keep", "keep the data and logs of the targets that were started", false);
+}
+
+/** Throws UserError where there is no such profile, or an option has a bad value or makes no sense with it. */
+export function profileOf(name: string, options: Partial<RoundOptions>): LoadedProfile {
+  return overrideProfile(loadProfile(name), {
+    duration: options.duration,
+    warmUp: options.warmUp,
+    rate: options.rate,
+    connections: options.connections,
+    depth: options.depth,
+    rounds: options.rounds,
+    seed: options.seed,
+  });
+}
+
+type MeasuringBasics = Pick<ComparisonOptions, "servers" | "workers" | "out" | "json" | "keep" | "output">;
+
+export function measuringBasics(options: MeasuringOptions): MeasuringBasics {
+  return {
+    servers: whole("--ensemble", options.ensemble, SERVERS_MAX),
+    workers: whole("--workers", options.workers, WORKERS_MAX),
+    out: options.out,
+    json: options.json,
+    keep: options.keep,
+    output: createOutput(options.json),
+  };
+}
