@@ -65,6 +65,12 @@ export const USER_ERRORS = {
     what: "'{value}' is not a whole number from {min} to {max}",
     remedy: "write one, such as {min}",
   },
+  outOfRange: {
+    code: "OUT_OF_RANGE",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not from {min} to {max}",
+    remedy: "write a value within",
+  },
   badThreshold: {
     code: "BAD_THRESHOLD",
     exitCode: EXIT.usage,

@@ -1,3 +1,5 @@
+import type { SweepPoint } from "./result.js";
+
 /** What a run says while it goes on. Times in microseconds. */
 export type RunEvent =
   | { readonly kind: "calibrating" }
@@ -34,4 +36,16 @@ export type RunEvent =
       readonly p50: number | null;
       readonly p99: number | null;
       readonly errors: number;
-    };
+    }
+  /** A probe of a sweep. */
+  | {
+      readonly kind: "probing";
+      readonly label: string;
+      readonly purpose: SweepPoint["purpose"];
+      /** Of this target, from 1. */
+      readonly number: number;
+      readonly askedPerSecond: number;
+      readonly elapsedMicros: number;
+      readonly durationMicros: number;
+    }
+  | { readonly kind: "probed"; readonly label: string; readonly point: SweepPoint };

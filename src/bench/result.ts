@@ -248,6 +248,17 @@ export interface TargetSweep {
   readonly confirmed: boolean;
   /** In the order they were measured. */
   readonly points: readonly SweepPoint[];
+  /** Latency against rate: all windows of a rate together, the lowest rate first. */
+  readonly curve: readonly SweepCurvePoint[];
+}
+
+export interface SweepCurvePoint {
+  readonly askedPerSecond: number;
+  readonly achievedPerSecond: number;
+  readonly windows: number;
+  readonly windowsHeld: number;
+  /** Of all operations together, from when they were due. */
+  readonly latency: LatencySummary | null;
 }
 
 /** One probe: a window of open-loop load at one rate. */

@@ -6,7 +6,7 @@ import { describeEnvironment } from "./environment.js";
 import type { RunEvent } from "./events.js";
 import { HISTOGRAM_PRECISION } from "./histogram.js";
 import { nowMicros } from "./load/clock.js";
-import type { LoadReport } from "./load/load.js";
+import type { CheckTally, LoadReport } from "./load/load.js";
 import { LoadPool } from "./load/load-pool.js";
 import { mergeChecks, mergeOperations } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
@@ -60,50 +60,73 @@ export class RunAbortedError extends UserError {
   }
 }
 
-interface Progress {
+/** One target's part of a run. */
+export interface Progress {
   readonly runner: TargetRunner;
   warmUp: TargetResult["warmUp"];
   readonly rounds: RoundOutcome[];
+  /** Checks of what was measured beside the rounds. */
+  readonly checks: CheckTally[];
   /** What a client found that ended the run: a promise of the protocol that a server of this target broke. */
   broken: CheckRecord | undefined;
 }
 
+/** A run that has begun: its load workers and what its result is made of. */
+export interface OpenRun {
+  readonly context: RunContext;
+  readonly progress: readonly Progress[];
+  readonly startedAt: Date;
+  readonly calibration: CalibrationRecord;
+}
+
 /** Runs a profile on targets that are running already. Throws `RunAbortedError`. */
 export async function runProfile(options: RunProfileOptions): Promise<RunResult> {
-  const signal = options.signal ?? new AbortController().signal;
+  const run = await openRun(options);
+  const aborted = await endedBy(run, () => takeTurns(run.context, run.progress));
+  const result = assemble(options, run);
+  if (aborted !== undefined) throw new RunAbortedError(aborted, result);
+  return result;
+}
+
+export async function openRun(options: RunProfileOptions): Promise<OpenRun> {
   const tell = options.onEvent ?? (() => undefined);
   const startedAt = new Date();
   const runStartMicros = nowMicros();
   tell({ kind: "calibrating" });
   const calibration = await calibrate(options.scratchParent);
-  const pool = new LoadPool(options.workers);
   const context: RunContext = {
     profile: options.profile.profile,
     participants: options.participants,
-    pool,
+    pool: new LoadPool(options.workers),
     rootPrefix: `/zabench/${startedAt.getTime().toString(36)}${randomBytes(3).toString("hex")}`,
     runStartMicros,
-    signal,
+    endOnErrors: true,
+    signal: options.signal ?? new AbortController().signal,
     tell,
   };
-  const progress: Progress[] = options.participants.map((participant) => ({
-    runner: new TargetRunner(context, participant),
-    warmUp: { steady: false, durationMicros: 0 },
-    rounds: [],
-    broken: undefined,
-  }));
-  let lost: UserError | undefined;
+  const progress = options.participants.map(
+    (participant): Progress => ({
+      runner: new TargetRunner(context, participant),
+      warmUp: { steady: false, durationMicros: 0 },
+      rounds: [],
+      checks: [],
+      broken: undefined,
+    }),
+  );
+  return { context, progress, startedAt, calibration };
+}
+
+/** Measures and ends the load workers; returns why it ended early where that was not Ctrl-C. */
+export async function endedBy(run: OpenRun, measure: () => Promise<void>): Promise<UserError | undefined> {
   try {
-    await takeTurns(context, progress);
+    await measure();
   } catch (error) {
-    if (error instanceof UserError) lost = error;
-    else if (!(error instanceof InterruptedError || error instanceof BrokenPromiseError)) throw error;
+    if (error instanceof UserError) return error;
+    if (!(error instanceof InterruptedError || error instanceof BrokenPromiseError)) throw error;
   } finally {
-    await pool.destroy();
+    await run.context.pool.destroy();
   }
-  const result = assemble(options, progress, { startedAt, runStartMicros, calibration, interrupted: signal.aborted });
-  if (lost !== undefined) throw new RunAbortedError(lost, result);
-  return result;
+  return undefined;
 }
 
 /** A target was found inconsistent in a way that ends the run; it is in that target's progress. */
@@ -118,13 +141,14 @@ async function takeTurns(context: RunContext, progress: readonly Progress[]): Pr
     for (const each of progress) {
       const outcome = await judged(each, () => each.runner.runRound(round));
       each.rounds.push(outcome);
-      if (outcome.lost !== undefined) throw outcome.lost;
+      if (outcome.aborted !== undefined) throw outcome.aborted;
       if (context.signal.aborted) throw new InterruptedError("interrupted between rounds");
     }
   }
 }
 
-async function judged<T>(progress: Progress, step: () => Promise<T>): Promise<T> {
+/** A step of one target's; what a client finds broken in it is noted and ends the run. */
+export async function judged<T>(progress: Progress, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
@@ -134,26 +158,17 @@ async function judged<T>(progress: Progress, step: () => Promise<T>): Promise<T>
   }
 }
 
-function assemble(
-  options: RunProfileOptions,
-  progress: readonly Progress[],
-  run: {
-    readonly startedAt: Date;
-    readonly runStartMicros: number;
-    readonly calibration: CalibrationRecord;
-    readonly interrupted: boolean;
-  },
-): RunResult {
+export function assemble(options: RunProfileOptions, run: OpenRun): RunResult {
   const { profile, text, overrides } = options.profile;
-  const targets = progress.map((each) => targetResult(profile, each));
+  const targets = run.progress.map((each) => targetResult(profile, each));
   return {
     schemaVersion: 2,
     kind: "run",
     zabenchVersion: packageVersion(),
     profile: { name: profile.name, description: profile.description, text, overrides },
     startedAt: run.startedAt.toISOString(),
-    durationMicros: Math.round(nowMicros() - run.runStartMicros),
-    interrupted: run.interrupted,
+    durationMicros: Math.round(nowMicros() - run.context.runStartMicros),
+    interrupted: run.context.signal.aborted,
     seed: profile.seed,
     environment: describeEnvironment(),
     calibration: run.calibration,
@@ -185,7 +200,7 @@ function targetResult(profile: Profile, progress: Progress): TargetResult {
     operations,
     metrics: metricsOf(profile, operations, rounds, reports, durationMicros),
     checks: [
-      ...mergeChecks(progress.rounds.flatMap((round) => round.checks)),
+      ...mergeChecks([...progress.rounds.flatMap((round) => round.checks), ...progress.checks]),
       ...(progress.broken === undefined ? [] : [progress.broken]),
     ],
     outages: [],

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared.js";
+import { ErrorLimit } from "./error-limit.js";
 import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
 import { nowMicros } from "./load/clock.js";
@@ -43,8 +44,8 @@ export interface RoundOutcome {
   readonly result: RoundResult;
   readonly reports: readonly LoadReport[];
   readonly checks: readonly CheckTally[];
-  /** Set where the target died in this round; what had been measured by then is in the result. */
-  readonly lost: UserError | undefined;
+  /** Set where the target died or failed too much in this round; what had been measured by then is in the result. */
+  readonly aborted: UserError | undefined;
 }
 
 /** What a run's rounds have in common. */
@@ -55,6 +56,8 @@ export interface RunContext {
   /** Below it every round makes its own root. */
   readonly rootPrefix: string;
   readonly runStartMicros: number;
+  /** Whether more errors than the profile can pass with end a round early. */
+  readonly endOnErrors: boolean;
   readonly signal: AbortSignal;
   readonly tell: (event: RunEvent) => void;
 }
@@ -64,17 +67,20 @@ interface Window {
   readonly seconds: readonly SecondRow[];
   readonly recordMicros: number;
   readonly endMicros: number;
-  readonly lost: UserError | undefined;
+  readonly aborted: UserError | undefined;
 }
 
 /** Runs the warm-up and the rounds of one participant. */
 export class TargetRunner {
   readonly participant: Participant;
   private readonly context: RunContext;
+  private readonly errorLimit: ErrorLimit;
 
   constructor(context: RunContext, participant: Participant) {
+    const { loop, errorsMax } = context.profile;
     this.context = context;
     this.participant = participant;
+    this.errorLimit = new ErrorLimit(errorsMax, loop.kind === "open" ? loop.ratePerSecond : undefined);
   }
 
   async warmUp(): Promise<{ readonly steady: boolean; readonly durationMicros: number }> {
@@ -90,7 +96,7 @@ export class TargetRunner {
       const startMicros = nowMicros() + START_MICROS;
       let last: LoadTotals = shared.totals();
       let lastMicros = startMicros;
-      const watch = (endNow: () => void): void => {
+      const watch = (endNow: () => void): undefined => {
         const now = nowMicros();
         if (now - lastMicros < windowMicros) return;
         const totals = shared.totals();
@@ -98,6 +104,7 @@ export class TargetRunner {
         const opsPerSecond = (done.completed / (now - lastMicros)) * 1e6;
         const meanLatencyMicros = done.completed === 0 ? 0 : done.latencyMicros / done.completed;
         windows.push({ opsPerSecond, meanLatencyMicros });
+        this.errorLimit.notePace(opsPerSecond);
         last = totals;
         lastMicros = now;
         const elapsedMicros = now - startMicros;
@@ -114,7 +121,7 @@ export class TargetRunner {
         watch,
       );
       durationMicros = Math.round(Math.max(0, Math.min(nowMicros(), window.endMicros) - startMicros));
-      if (window.lost !== undefined) throw window.lost;
+      if (window.aborted !== undefined) throw window.aborted;
     });
     if (signal.aborted) throw new InterruptedError("interrupted while warming up");
     this.context.tell({ kind: "warmed", label, steady, durationMicros });
@@ -135,9 +142,12 @@ export class TargetRunner {
       let last = shared.totals();
       let lastMicros = nowMicros();
       const failedBefore = last.failed;
-      const watch = (): void => {
+      let recorded: LoadTotals | undefined;
+      const watch = (): UserError | undefined => {
         const now = nowMicros();
         const totals = shared.totals();
+        const opsPerSecond = (totalsSince(last, totals).completed / (now - lastMicros)) * 1e6;
+        this.errorLimit.notePace(opsPerSecond);
         this.context.tell({
           kind: "measuring",
           label,
@@ -145,11 +155,14 @@ export class TargetRunner {
           rounds: profile.rounds,
           elapsedMicros: Math.max(0, Math.min(now, endMicros) - recordMicros),
           durationMicros: profile.durationMicros,
-          opsPerSecond: (totalsSince(last, totals).completed / (now - lastMicros)) * 1e6,
+          opsPerSecond,
           errors: totals.failed - failedBefore,
         });
         last = totals;
         lastMicros = now;
+        if (now < recordMicros) return undefined;
+        recorded ??= totals;
+        return this.tooManyErrors(round, totalsSince(recorded, totals), endMicros - now);
       };
       const window = await this.runWindow(shared, { startMicros, recordMicros, endMicros }, PROGRESS_MS * 1_000, watch);
       const after = await readUsage(ensemble);
@@ -162,6 +175,27 @@ export class TargetRunner {
       );
       const judged = kindOf(profile.workload).judge?.(shared.region, profile, profile.workload) ?? [];
       return this.outcome(round, window, costBetween(ensemble, before, after), idleCpuMicros, judged);
+    });
+  }
+
+  /** Where the errors of this target's rounds cannot come below the profile's limit any more. */
+  private tooManyErrors(round: number, done: LoadTotals, leftOfRoundMicros: number): UserError | undefined {
+    const { profile, endOnErrors } = this.context;
+    if (!endOnErrors) return undefined;
+    const kind = kindOf(profile.workload);
+    const names = kind.operations(profile.workload).length;
+    // Workers count what makes up the total; there may be as many of each of the other operations.
+    const views = kind.counted(profile.workload).length === names ? 1 : names;
+    const attempts = done.completed * views + done.failed;
+    const leftMicros = Math.max(0, leftOfRoundMicros) + (profile.rounds - round) * profile.durationMicros;
+    if (!this.errorLimit.isExceeded({ attempts, errors: done.failed }, leftMicros * views)) return undefined;
+    const percent = (share: number): string => `${Number((share * 100).toFixed(3))}%`;
+    return new UserError(USER_ERRORS.errorsExceeded, {
+      target: this.participant.label,
+      errors: done.failed,
+      round,
+      share: percent(done.failed / (done.completed + done.failed)),
+      limit: percent(profile.errorsMax),
     });
   }
 
@@ -186,6 +220,9 @@ export class TargetRunner {
       idleCpuMicros,
     };
     const total = totalOf(result.operations, countedOperations(profile));
+    const errors = result.operations.reduce((sum, operation) => sum + errorCount(operation), 0);
+    const attempts = result.operations.reduce((sum, operation) => sum + operation.ok, errors);
+    this.errorLimit.endRound({ attempts, errors });
     tell({
       kind: "measured",
       label: this.participant.label,
@@ -196,7 +233,12 @@ export class TargetRunner {
       p99: total.latency?.p99 ?? null,
       errors: errorCount(total),
     });
-    return { result, reports, checks: [...reports.flatMap((report) => report.checks), ...judged], lost: window.lost };
+    return {
+      result,
+      reports,
+      checks: [...reports.flatMap((report) => report.checks), ...judged],
+      aborted: window.aborted,
+    };
   }
 
   private clientLoad(reports: readonly LoadReport[]): ClientLoad {
@@ -283,12 +325,12 @@ export class TargetRunner {
     shared: LoadShared,
     planned: { readonly startMicros: number; readonly recordMicros: number; readonly endMicros: number },
     everyMicros: number,
-    watch: (endNow: () => void) => void,
+    watch: (endNow: () => void) => UserError | undefined,
   ): Promise<Window> {
     const { pool, profile, signal } = this.context;
     const seconds = new SecondMerger(pool.workers);
     let endMicros = planned.endMicros;
-    let lost: UserError | undefined;
+    let abortedBy: UserError | undefined;
     const end = (drainMs: number): void => {
       const now = nowMicros();
       if (now >= endMicros) return;
@@ -307,15 +349,16 @@ export class TargetRunner {
       if (watching) return;
       watching = true;
       try {
-        watch(() => end(DRAIN_MS_MAX));
+        const failure = watch(() => end(DRAIN_MS_MAX));
         const dead = await this.findDead();
         const { connected } = shared.totals();
         if (connected > 0) unreachableSinceMicros = 0;
         else if (unreachableSinceMicros === 0) unreachableSinceMicros = nowMicros();
         const awayMs = unreachableSinceMicros === 0 ? 0 : (nowMicros() - unreachableSinceMicros) / 1_000;
-        if (dead !== undefined) lost ??= dead;
-        else if (awayMs > profile.sessionTimeoutMs) lost ??= this.lostError(`was out of reach of every client`);
-        if (lost !== undefined) end(0);
+        if (dead !== undefined) abortedBy ??= dead;
+        else if (awayMs > profile.sessionTimeoutMs) abortedBy ??= this.lostError(`was out of reach of every client`);
+        else abortedBy ??= failure;
+        if (abortedBy !== undefined) end(0);
       } finally {
         watching = false;
       }
@@ -325,13 +368,13 @@ export class TargetRunner {
     try {
       const drainMs = Math.min(DRAIN_MS_MAX, profile.sessionTimeoutMs);
       const reports = await pool.run({ ...planned, drainMs }, (worker, batch) => seconds.add(worker, batch));
-      lost ??= await this.findDead();
+      abortedBy ??= await this.findDead();
       return {
         reports,
         seconds: seconds.finish(),
         recordMicros: Math.min(planned.recordMicros, endMicros),
         endMicros,
-        lost,
+        aborted: abortedBy,
       };
     } finally {
       clearInterval(timer);

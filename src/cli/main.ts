@@ -13,12 +13,14 @@ import { scenarioCommand } from "./scenario.js";
 import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
 import { simulateCommand } from "./simulate.js";
+import { sweepCommand } from "./sweep.js";
 import { targetsCommand } from "./targets.js";
 
 const COMMANDS = [
   quickstartCommand,
   runCommand,
   compareCommand,
+  sweepCommand,
   scenarioCommand,
   simulateCommand,
   gateCommand,

@@ -7,6 +7,13 @@ import { formatCount } from "./table.js";
 const PLAIN_INTERVAL_MS = 2_000;
 const BAR_WIDTH = 20;
 
+const PURPOSE_WORDS = {
+  bracket: "looking around at",
+  bisect: "closing in at",
+  confirm: "confirming",
+  beyond: "beyond it at",
+} as const;
+
 /** Shows a run while it goes on: one line redrawn on a terminal, else plain lines, few enough to keep in a log. */
 export class Progress {
   private readonly output: Output;
@@ -56,6 +63,24 @@ export class Progress {
         const failed = event.errors === 0 ? "" : this.output.style("red", `, ${event.errors} errors`);
         this.milestone(
           `${event.label}: round ${event.round} of ${event.rounds}: ${formatCount(event.opsPerSecond)}/s${latency}${failed}`,
+        );
+        break;
+      }
+      case "probing": {
+        const done = event.elapsedMicros / event.durationMicros;
+        const bar = this.output.live ? ` ${drawBar(done)}` : ` ${Math.round(done * 100)}%`;
+        this.status(
+          `${event.label}: probe ${event.number}, ${PURPOSE_WORDS[event.purpose]} ${formatCount(event.askedPerSecond)}/s${bar}`,
+        );
+        break;
+      }
+      case "probed": {
+        const { askedPerSecond, held, latency, purpose, reasons } = event.point;
+        const verdict = held ? this.output.style("green", "held") : this.output.style("yellow", "did not hold");
+        const p99 = latency === null ? "" : `, p99 ${formatMicros(latency.p99)}`;
+        const why = held ? "" : ` (${reasons.join("; ")})`;
+        this.milestone(
+          `${event.label}: ${PURPOSE_WORDS[purpose]} ${formatCount(askedPerSecond)}/s: ${verdict}${p99}${why}`,
         );
         break;
       }

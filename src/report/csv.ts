@@ -124,6 +124,35 @@ export function ratiosCsv(result: RunResult): string {
   return table(columns, rows);
 }
 
+/** One row per probe of a sweep, in the order they were measured. */
+export function sweepCsv(result: RunResult): string {
+  const columns = [
+    ...["target", "probe", "purpose", "asked_per_second", "achieved_per_second", "duration_micros", "held", "reasons"],
+    ...["client_limited", "errors", "backlog_at_start", "backlog_at_end", "send_lag_p99_micros"],
+    ...["cpu_micros_per_operation", ...summaryColumns("latency")],
+  ];
+  const rows = (result.sweep?.targets ?? []).flatMap(({ target, points }) =>
+    points.map((point, index) => ({
+      target,
+      probe: index + 1,
+      purpose: point.purpose,
+      asked_per_second: point.askedPerSecond,
+      achieved_per_second: point.achievedPerSecond,
+      duration_micros: point.durationMicros,
+      held: String(point.held),
+      reasons: point.reasons.join("; "),
+      client_limited: String(point.clientLimited),
+      errors: point.errors,
+      backlog_at_start: point.backlogAtStart,
+      backlog_at_end: point.backlogAtEnd,
+      send_lag_p99_micros: point.sendLagP99,
+      cpu_micros_per_operation: point.cpuMicrosPerOperation,
+      ...summaryCells("latency", point.latency),
+    })),
+  );
+  return table(columns, rows);
+}
+
 /** One row per target, round and server process: what it used, and per successful operation of the round. */
 export function membersCsv(result: RunResult): string {
   const columns = [

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "
 import { basename, dirname, join, resolve } from "node:path";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import type { RunResult } from "../bench/result.js";
-import { membersCsv, operationsCsv, percentilesCsv, ratiosCsv, secondsCsv } from "./csv.js";
+import { membersCsv, operationsCsv, percentilesCsv, ratiosCsv, secondsCsv, sweepCsv } from "./csv.js";
 import { percentileDistribution } from "./histogram.js";
 import { renderPage } from "./page/page.js";
 import { resultSchema, SCHEMA_VERSION } from "./schema.js";
@@ -32,6 +32,7 @@ export function renderReports(result: RunResult): ReadonlyMap<string, string> {
     ["members.csv", membersCsv(result)],
     ["ratios.csv", ratiosCsv(result)],
   ]);
+  if (result.sweep !== null) files.set("sweep.csv", sweepCsv(result));
   for (const target of result.targets) {
     for (const { name, latency, service } of target.operations) {
       for (const [series, histogram] of [

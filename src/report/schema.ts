@@ -177,6 +177,15 @@ const sweep = z.strictObject({
       ratePerSecond: measure.nullable(),
       confirmed: z.boolean(),
       points: z.array(sweepPoint),
+      curve: z.array(
+        z.strictObject({
+          askedPerSecond: measure,
+          achievedPerSecond: measure,
+          windows: count,
+          windowsHeld: count,
+          latency: latencySummary.nullable(),
+        }),
+      ),
     }),
   ),
 });

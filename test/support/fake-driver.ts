@@ -1,3 +1,4 @@
+import { nowMicros } from "../../src/bench/load/clock.js";
 import type { DriverSource } from "../../src/bench/load/driver-source.js";
 import type { Participant } from "../../src/bench/participant.js";
 import {
@@ -32,6 +33,10 @@ export interface FakeOptions {
   readonly mistake?: PlantedMistake | undefined;
   /** From this many answers of a worker on, for this long, nothing is answered. */
   readonly stall?: { readonly afterAnswers: number; readonly millis: number } | undefined;
+  /** Serves one operation after another, this many a second, over all workers: a leaky bucket of known capacity. */
+  readonly capacityPerSecond?: number | undefined;
+  /** The client itself takes so long for each operation, busy all the while. */
+  readonly clientBusyMicros?: number | undefined;
   /** Every n-th operation of a session fails with NONODE. */
   readonly failEvery?: number | undefined;
   /** Operations of each connection that are noted, in the order they were submitted; 0 for none. */
@@ -46,6 +51,8 @@ const CHANGE = 2;
 const GRANTS = 3;
 const ANSWERS = 4;
 const STALLED = 5;
+/** When the bucket has served all it was given, microseconds of the monotonic clock: a 64-bit word. */
+const SERVED_UNTIL = 4;
 const NOTES = 16;
 
 /** Memory of a fake service that notes `operations` of each of `connections`. */
@@ -121,6 +128,7 @@ class FakeDriver implements TargetDriver {
   readonly target = "zookeeper";
   private readonly options: FakeOptions;
   private readonly words: Int32Array;
+  private readonly bucket: Bucket | undefined;
   private readonly openers: SessionOpeners = {
     lock: () => Promise.resolve(new FakeLockSession(this.options, this.words)),
     watch: ({ index }) => Promise.resolve(new FakeWatchSession(this.options, this.words, index)),
@@ -129,6 +137,8 @@ class FakeDriver implements TargetDriver {
   constructor(options: FakeOptions) {
     this.options = options;
     this.words = new Int32Array(options.memory);
+    const { memory, capacityPerSecond } = options;
+    this.bucket = capacityPerSecond === undefined ? undefined : new Bucket(memory, capacityPerSecond);
   }
 
   populate(): Promise<void> {
@@ -149,7 +159,7 @@ class FakeDriver implements TargetDriver {
     if (this.options.refuse === true) {
       return Promise.reject(Object.assign(new Error("nobody there"), { errorName: "CONNECTIONLOSS" }));
     }
-    return Promise.resolve(new FakeLoadSession(this.options, this.words, options));
+    return Promise.resolve(new FakeLoadSession(this.options, this.words, options, this.bucket));
   }
 
   openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
@@ -161,6 +171,38 @@ class FakeDriver implements TargetDriver {
   }
 }
 
+/** What a worker's sessions wait for of the bucket: answered in order, as a timer that is no more than 1 ms late allows. */
+class Bucket {
+  private readonly servedUntil: BigInt64Array;
+  private readonly gapMicros: number;
+  private readonly waiting: { readonly atMicros: number; readonly answer: () => void }[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(memory: SharedArrayBuffer, capacityPerSecond: number) {
+    this.servedUntil = new BigInt64Array(memory, 0, SERVED_UNTIL + 1);
+    this.gapMicros = 1e6 / capacityPerSecond;
+  }
+
+  serve(answer: () => void): void {
+    let atMicros: number;
+    for (;;) {
+      const before = Atomics.load(this.servedUntil, SERVED_UNTIL);
+      // Kept in 1/1024 of a microsecond: whole ones would make the capacity another than the one asked for.
+      atMicros = Math.max(Number(before) / 1_024, nowMicros()) + this.gapMicros;
+      const after = BigInt(Math.round(atMicros * 1_024));
+      if (Atomics.compareExchange(this.servedUntil, SERVED_UNTIL, before, after) === before) break;
+    }
+    this.waiting.push({ atMicros, answer });
+    this.timer ??= setTimeout(this.answerDue, 1);
+  }
+
+  private readonly answerDue = (): void => {
+    const now = nowMicros();
+    while (this.waiting[0] !== undefined && this.waiting[0].atMicros <= now) this.waiting.shift()?.answer();
+    this.timer = this.waiting.length === 0 ? undefined : setTimeout(this.answerDue, 1);
+  };
+}
+
 class FakeLoadSession implements LoadSession {
   readonly connected = true;
   private readonly options: FakeOptions;
@@ -169,10 +211,13 @@ class FakeLoadSession implements LoadSession {
   private submitted = 0;
   private answered = 0;
 
-  constructor(options: FakeOptions, words: Int32Array, session: LoadSessionOptions) {
+  private readonly bucket: Bucket | undefined;
+
+  constructor(options: FakeOptions, words: Int32Array, session: LoadSessionOptions, bucket: Bucket | undefined) {
     this.options = options;
     this.words = words;
     this.session = session;
+    this.bucket = bucket;
   }
 
   read(slot: number, key: number): void {
@@ -196,9 +241,12 @@ class FakeLoadSession implements LoadSession {
   }
 
   private submit(slot: number, operation: number, key: number): void {
+    const { clientBusyMicros } = this.options;
+    if (clientBusyMicros !== undefined) for (const until = nowMicros() + clientBusyMicros; nowMicros() < until; );
     this.note(operation, key);
-    this.submitted++;
-    setImmediate(() => this.answerWhenAwake(slot, operation, this.submitted));
+    const number = ++this.submitted;
+    if (this.bucket !== undefined) this.bucket.serve(() => this.answer(slot, operation, number));
+    else setImmediate(() => this.answerWhenAwake(slot, operation, number));
   }
 
   private answerWhenAwake(slot: number, operation: number, number: number): void {

@@ -1,10 +1,10 @@
 /** What the page's script draws; made by `chartSpecs`, carried in the page as JSON. */
 export interface ChartSpec {
   readonly id: string;
-  readonly kind: "throughput" | "latency" | "percentiles";
+  readonly kind: "throughput" | "latency" | "percentiles" | "rates";
   readonly xLabel: string;
   readonly yLabel: string;
-  /** Seconds into the round (the middle of each second, since its figures are of the whole of it), or 1 / (1 - percentile). Ascending. */
+  /** Seconds into the round (the middle of each second, since its figures are of the whole of it), 1 / (1 - percentile), or operations per second. Ascending. */
   readonly x: readonly number[];
   readonly series: readonly ChartSeries[];
   /** The lowest and highest value of the charts it is to be compared with, itself included; zeros without values. */
@@ -21,7 +21,7 @@ export interface ChartSeries {
   readonly values: readonly (number | null)[];
 }
 
-/** While a fault lasted, in seconds into the round; `to` null is until the end. */
+/** What is shaded of x: while a fault lasted (`to` null is until the end), or a mark, where `from` and `to` are the same. */
 export interface ChartShade {
   readonly label: string;
   readonly from: number;

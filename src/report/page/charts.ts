@@ -26,7 +26,7 @@ declare const window: {
 };
 declare const ResizeObserver: new (listener: () => void) => { observe(element: PageElement): void };
 
-const HEIGHT = { throughput: 240, latency: 220, percentiles: 340 } as const;
+const HEIGHT = { throughput: 240, latency: 220, percentiles: 340, rates: 300 } as const;
 const DASHES: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [12, 5]];
 /** Labels nearer to each other than this, in CSS pixels, would run into each other. */
 const LABEL_SPACE = { x: 44, y: 18 } as const;
@@ -123,7 +123,12 @@ function readout(spec: ChartSpec, index: number): string {
     if (shown === undefined) byTarget.set(label, [show(value)]);
     else shown.push(show(value));
   }
-  const place = spec.kind === "percentiles" ? `at ${percentileLabel(x)}` : `second ${Math.floor(x)}`;
+  const place =
+    spec.kind === "percentiles"
+      ? `at ${percentileLabel(x)}`
+      : spec.kind === "rates"
+        ? `at ${compact(x)}/s`
+        : `second ${Math.floor(x)}`;
   return [place, ...[...byTarget].map(([label, shown]) => `${label}: ${shown.join(", ")}`)].join("  ·  ");
 }
 
@@ -131,10 +136,10 @@ function line(series: ChartSeries, spec: ChartSpec): uPlot.Series {
   return {
     label: series.label,
     stroke: styleOf(`--target-${series.style % DASHES.length}`),
-    width: spec.kind === "percentiles" ? 2 : 1.5,
+    width: spec.kind === "percentiles" || spec.kind === "rates" ? 2 : 1.5,
     dash: [...(DASHES[series.style % DASHES.length] ?? [])],
-    spanGaps: spec.kind === "percentiles",
-    points: { show: spec.kind !== "percentiles" && spec.x.length < 3 },
+    spanGaps: spec.kind === "percentiles" || spec.kind === "rates",
+    points: { show: spec.kind === "rates" || (spec.kind !== "percentiles" && spec.x.length < 3) },
   };
 }
 
@@ -150,7 +155,8 @@ function options(spec: ChartSpec, width: number, output: PageElement | null): uP
   };
   const [yMin, yMax] = yBounds(spec);
   const percentiles = spec.kind === "percentiles";
-  const xMax = percentiles ? Math.max(10, spec.x.at(-1) ?? 10) : Math.max(1, spec.x.length);
+  const last = spec.x.at(-1) ?? 1;
+  const xMax = percentiles ? Math.max(10, last) : spec.kind === "rates" ? last * 1.06 : Math.max(1, spec.x.length);
   const y: uPlot.Axis = {
     ...axis,
     label: spec.yLabel,
@@ -164,6 +170,7 @@ function options(spec: ChartSpec, width: number, output: PageElement | null): uP
     x.splits = () => percentileSplits(xMax);
     x.values = (plot, splits) => thinned(splits, (split) => plot.valToPos(split, "x"), LABEL_SPACE.x, percentileLabel);
   }
+  if (spec.kind === "rates") x.values = (_, splits) => splits.map(compact);
   if (spec.kind !== "throughput") {
     y.filter = keepAll;
     y.splits = () => logSplits(yMin, yMax);

@@ -8,6 +8,7 @@ import type { ChartSpec } from "./chart-spec.js";
 import { html, Markup, type Part, scriptJson } from "./markup.js";
 import { ratioTable } from "./ratio-table.js";
 import { STYLE } from "./style.js";
+import { sweepCards, sweepCharts, sweepNote, sweepTable } from "./sweep-section.js";
 import {
   checkTable,
   comparisonTable,
@@ -51,7 +52,9 @@ export function renderPage(result: RunResult): string {
   const assets = readAssets();
   const groups = chartGroups(result);
   const percentiles = percentileCharts(result);
+  const sweeps = sweepCharts(result);
   const specs = [
+    ...sweeps.map(([, spec]) => spec),
     ...groups.flatMap((group) => [group.throughput, group.p50, group.p99]),
     ...percentiles.map(([, spec]) => spec),
   ];
@@ -70,8 +73,9 @@ export function renderPage(result: RunResult): string {
 <main>
 ${header(result)}
 ${headline(result)}
+${sweepSection(result, sweeps)}
 <h2>Figures</h2>
-<p class="note">Latencies are of successful operations. “insufficient” stands where there are too few samples for a figure. Cost is what the server processes used, over all operations.</p>
+<p class="note">${result.sweep === null ? "" : "Of the confirmations of the rate that was found. "}Latencies are of successful operations. “insufficient” stands where there are too few samples for a figure. Cost is what the server processes used, over all operations.</p>
 ${comparisonTable(result)}
 ${section("Workload's own figures", null, metricTable(result))}
 ${section(
@@ -144,12 +148,13 @@ ${
 </article>`,
   );
   return html`${found}
+${sweepCards(result)}
 ${outages.length === 0 ? null : html`<div class="card"><h3>What clients felt of the faults</h3><ul>${outages}</ul></div>`}
 ${cards.length === 0 ? null : html`<div class="cards">${cards}</div>`}`;
 }
 
 function figure(spec: ChartSpec, caption: string, full: boolean): Markup {
-  const what = `${caption}: ${spec.yLabel} against ${spec.xLabel}, a line for each round of ${list([...new Set(spec.series.map((series) => series.label))])}`;
+  const what = `${caption}: ${spec.yLabel} against ${spec.xLabel}, ${spec.kind === "rates" ? "a line for each target" : "a line for each round"} of ${list([...new Set(spec.series.map((series) => series.label))])}`;
   return html`<figure data-chart="${spec.id}" class="${full ? "full" : ""}">
 <figcaption>${caption}</figcaption>
 <div class="plot" role="img" aria-label="${what}"></div>
@@ -174,6 +179,13 @@ ${figure(group.p99, `p99 latency of ${of}`, false)}
   return html`<h2>Over time</h2>
 <p class="note">A line for each round, drawn over each other from the start of the round; rounds of the targets took turns.</p>
 ${legend(result)}<noscript><p>The charts need JavaScript; seconds.csv beside this file holds their data.</p></noscript>${charts}`;
+}
+
+function sweepSection(result: RunResult, charts: ReturnType<typeof sweepCharts>): Markup | null {
+  if (result.sweep === null) return null;
+  return html`<h2>Latency by rate</h2><p class="note">${sweepNote(result)}</p>${legend(result)}
+<div class="charts">${charts.map(([caption, spec]) => figure(spec, caption, false))}</div>
+${details("Every probe, in the order they were measured", sweepTable(result))}`;
 }
 
 function percentileSection(result: RunResult, charts: ReturnType<typeof percentileCharts>): Markup | null {
