@@ -5,6 +5,7 @@ import { zabenchVersion } from "../server/version.js";
 import { compareCommand } from "./compare.js";
 import { gateCommand } from "./gate.js";
 import { httpCommand } from "./http.js";
+import { listCommand } from "./list.js";
 import { microCommand } from "./micro.js";
 import { quickstartCommand } from "./quickstart.js";
 import { reportCommand } from "./report.js";
@@ -12,12 +13,15 @@ import { runCommand } from "./run.js";
 import { scenarioCommand } from "./scenario.js";
 import { selfTestCommand } from "./self-test.js";
 import { serveCommand } from "./serve.js";
+import { showCommand } from "./show.js";
 import { simulateCommand } from "./simulate.js";
 import { sweepCommand } from "./sweep.js";
 import { targetsCommand } from "./targets.js";
 
 const COMMANDS = [
   quickstartCommand,
+  listCommand,
+  showCommand,
   runCommand,
   compareCommand,
   sweepCommand,
@@ -35,7 +39,10 @@ const COMMANDS = [
 const EXAMPLES = `
 Examples:
   zabench quickstart
+  zabench list
   zabench run read-heavy --target core --target zookeeper
+  zabench compare write-heavy --target core --target etcd
+  zabench sweep read-heavy --slo 'p(99)<10ms'
   zabench serve zoo.cfg
 
 Exit codes: 0 passed, 1 internal failure, 2 usage or invalid profile, 3 threshold or regression, 4 inconsistent history,

@@ -139,7 +139,7 @@ export class RateSearch {
       failures++;
       if (verdict.clientLimited) clients++;
       if (failures > CONFIRMATIONS - CONFIRMATIONS_HELD_MIN)
-        return { held: false, clientLimited: clients * 2 > failures };
+        return { held: false, clientLimited: blamed(clients, failures) };
     }
     return { held: true, clientLimited: false };
   }
@@ -150,7 +150,7 @@ export class RateSearch {
     const count = (held: boolean): number => verdicts.filter((verdict) => verdict.held === held).length;
     while (count(true) < 2 && count(false) < 2) verdicts.push(await this.measure(rate, purpose));
     const clients = verdicts.filter((verdict) => verdict.clientLimited).length;
-    return { held: count(true) >= 2, clientLimited: clients * 2 > count(false) };
+    return { held: count(true) >= 2, clientLimited: blamed(clients, count(false)) };
   }
 
   private failed(rate: number, { clientLimited }: ProbeVerdict): void {
@@ -163,4 +163,9 @@ export class RateSearch {
     this.used++;
     return await this.probe(rate, purpose);
   }
+}
+
+/** In doubt it was the client: a rate that is too low must not be named the target's. */
+function blamed(clients: number, failures: number): boolean {
+  return clients > 0 && clients * 2 >= failures;
 }
