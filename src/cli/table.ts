@@ -1,6 +1,7 @@
 import { formatBytes, formatMicros } from "../base/units.js";
 import { errorCount } from "../bench/merge-records.js";
 import type { MetricRecord, OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
+import { costByMember, isOpenLoop, type OperationCost, sendLagP99 } from "../report/figures.js";
 import type { Output } from "./output.js";
 
 /** "1,234,567", "12.3" below 100. */
@@ -35,20 +36,34 @@ export function printResult(result: RunResult, output: Output): void {
   if (result.interrupted) output.line("interrupted: the figures are of what had been measured by then");
 }
 
-const COLUMNS = ["operation", "target", "ops/s", "of rounds", "p50", "p99", "p99.9", "max", "errors"];
+const COLUMNS = ["operation", "target", "ops/s", "of rounds", "p50", "p99", "p99.9", "max"];
+const COST_COLUMNS = ["cpu/op", "written/op", "syncs/op"];
 
 export function comparisonTable(result: RunResult): string[] {
   const names = [...new Set(result.targets.flatMap((target) => target.operations.map((operation) => operation.name)))];
   const rows = names.flatMap((name) =>
     result.targets.flatMap((target) => {
       const operation = target.operations.find((each) => each.name === name);
-      return operation === undefined ? [] : [row(target, operation)];
+      return operation === undefined ? [] : [row(result, target, operation)];
     }),
   );
-  return alignColumns([COLUMNS, ...rows]);
+  const lag = isOpenLoop(result) ? ["send lag"] : [];
+  return alignColumns([[...COLUMNS, ...lag, "errors", ...COST_COLUMNS], ...rows]);
 }
 
-function row(target: TargetResult, operation: OperationResult): string[] {
+/**
+ * What the servers used per operation of any kind, in the order of `COST_COLUMNS`: of each server process, "5.1+3.6+3.5 us".
+ */
+function costCells(result: RunResult, target: TargetResult): string[] {
+  const members = costByMember(target.rounds, result.counted);
+  const cost = (figure: keyof OperationCost, digits: number, unit: string): string => {
+    const each = members.map((member) => member[figure]?.toFixed(digits));
+    return each.length === 0 || each.includes(undefined) ? "-" : `${each.join("+")}${unit}`;
+  };
+  return [cost("cpuMicros", 1, " us"), cost("writtenBytes", 0, " B"), cost("syncs", 3, "")];
+}
+
+function row(result: RunResult, target: TargetResult, operation: OperationResult): string[] {
   const { latency } = operation;
   const micros = (value: number | undefined): string => (value === undefined ? "-" : formatMicros(value));
   const rates = target.rounds.map(
@@ -63,7 +78,9 @@ function row(target: TargetResult, operation: OperationResult): string[] {
     micros(latency?.p99),
     micros(latency?.p999),
     micros(latency?.max),
+    ...(isOpenLoop(result) ? [micros(sendLagP99(target.rounds) ?? undefined)] : []),
     String(errorCount(operation)),
+    ...costCells(result, target),
   ];
 }
 

@@ -1,6 +1,13 @@
 import { stringify } from "csv-stringify/sync";
-import type { HistogramRecord, LatencySummary, OperationResult, RunResult } from "../bench/result.js";
-import { errorCount, okCount } from "./figures.js";
+import type {
+  HistogramRecord,
+  LatencySummary,
+  OperationResult,
+  RoundResult,
+  RunResult,
+  TargetResult,
+} from "../bench/result.js";
+import { costByMember, costPerOperation, countedOk, errorCount, sendLagP99 } from "./figures.js";
 import { percentileRows } from "./histogram.js";
 import { ratioVerdict } from "./ratio-sentences.js";
 
@@ -49,14 +56,41 @@ function summaryCells(series: string, summary: LatencySummary | null): Row {
   );
 }
 
-/** One row per target, round and operation, and one with round "all" for the rounds together. */
+const COSTS = [
+  { figure: "cpuMicros", column: "cpu_micros_per_operation" },
+  { figure: "writtenBytes", column: "written_bytes_per_operation" },
+  { figure: "syncs", column: "syncs_per_operation" },
+] as const;
+
+/** What the servers used per operation of any kind: all of them together, and as "1=12.5 2=8" each. */
+function costCells(rounds: readonly RoundResult[], counted: readonly string[]): Row {
+  const whole = costPerOperation(rounds, counted);
+  const members = costByMember(rounds, counted).filter((member) => member.cpuMicros !== null);
+  return Object.fromEntries(
+    COSTS.flatMap(({ figure, column }) => [
+      [column, whole[figure]],
+      [`${column}_by_member`, members.map((member) => `${member.member}=${member[figure] ?? ""}`).join(" ")],
+    ]),
+  );
+}
+
+/**
+ * One row per target, round and operation, and one with round "all" for the rounds together, whose send lag is that of the
+ * worst round.
+ */
 export function operationsCsv(result: RunResult): string {
   const columns = [
     ...["target", "version", "round", "operation", "ok", "errors", "errors_by_name", "ops_per_second"],
     ...summaryColumns("latency"),
     ...summaryColumns("service"),
+    ...["send_lag_p99_micros", ...COSTS.map(({ column }) => column), ...COSTS.map(({ column }) => `${column}_by_member`)],
   ];
-  const row = (label: string, version: string, round: number | "all", operation: OperationResult): Row => ({
+  const row = (
+    { label, version }: TargetResult,
+    round: number | "all",
+    rounds: readonly RoundResult[],
+    operation: OperationResult,
+  ): Row => ({
     target: label,
     version,
     round,
@@ -67,11 +101,13 @@ export function operationsCsv(result: RunResult): string {
     ops_per_second: operation.opsPerSecond,
     ...summaryCells("latency", operation.latency),
     ...summaryCells("service", operation.service),
+    send_lag_p99_micros: sendLagP99(rounds),
+    ...costCells(rounds, result.counted),
   });
   const rows = result.targets.flatMap((target) => [
-    ...target.operations.map((operation) => row(target.label, target.version, "all", operation)),
+    ...target.operations.map((operation) => row(target, "all", target.rounds, operation)),
     ...target.rounds.flatMap((round) =>
-      round.operations.map((operation) => row(target.label, target.version, round.index, operation)),
+      round.operations.map((operation) => row(target, round.index, [round], operation)),
     ),
   ]);
   return table(columns, rows);
@@ -161,7 +197,7 @@ export function membersCsv(result: RunResult): string {
   ];
   const rows = result.targets.flatMap((target) =>
     target.rounds.flatMap((round) => {
-      const operations = okCount(round.operations);
+      const operations = countedOk([round], result.counted);
       const per = (figure: number | null): number | null =>
         figure === null || operations === 0 ? null : figure / operations;
       return round.members.map((member) => ({

@@ -259,11 +259,12 @@ function targetFigures(result: RunResult, label: string, operation: string, metr
   const target = result.targets.find((each) => each.label === label);
   if (target === undefined) return without(`${label} was not measured`);
   if (!target.warmUp.steady) return without(`${label} was not warmed`);
-  const whole = wholeFigure(target, operation, metric);
+  const { counted } = result;
+  const whole = figureOf(target, target.rounds, counted, { operation, metric });
   if (whole === null) return without(`${label} has too few samples`);
   const byRound = new Map<number, number>();
   for (const round of target.rounds) {
-    const figure = roundFigure(round, operation, metric);
+    const figure = figureOf(round, [round], counted, { operation, metric });
     if (figure !== null) byRound.set(round.index, figure);
   }
   return { value: whole, byRound, lacking: null };
@@ -280,14 +281,15 @@ function operationFigure(
   return found.latency === null || found.latency.count < samplesNeeded(metric) ? null : found.latency[metric];
 }
 
-function wholeFigure(target: TargetResult, operation: string, metric: GateMetric): number | null {
-  if (metric !== "cpuMicrosPerOperation") return operationFigure(target, operation, metric);
-  return okCount(target.operations) < OPERATIONS_MIN ? null : costPerOperation(target.rounds).cpuMicros;
-}
-
-function roundFigure(round: RoundResult, operation: string, metric: GateMetric): number | null {
-  if (metric !== "cpuMicrosPerOperation") return operationFigure(round, operation, metric);
-  return okCount(round.operations) < OPERATIONS_MIN ? null : costPerOperation([round]).cpuMicros;
+/** Of the target as a whole or of one round of it; `rounds` are what the cost is of. */
+function figureOf(
+  source: Pick<TargetResult | RoundResult, "operations">,
+  rounds: readonly RoundResult[],
+  counted: readonly string[],
+  { operation, metric }: Pick<Figure, "operation" | "metric">,
+): number | null {
+  if (metric !== "cpuMicrosPerOperation") return operationFigure(source, operation, metric);
+  return okCount(source.operations) < OPERATIONS_MIN ? null : costPerOperation(rounds, counted).cpuMicros;
 }
 
 function compare(figure: Figure, baseline: Figures, current: Figures, options: GateOptions): GateComparison {

@@ -1,6 +1,16 @@
 import type { LatencySummary, RunResult, TargetResult } from "../../bench/result.js";
-import { costPerOperation, errorCount, okCount, operationNames, outageWithinRound } from "../figures.js";
-import { duration, integer, percent, perSecond, significant } from "../format.js";
+import {
+  costByMember,
+  costPerOperation,
+  countedOk,
+  errorCount,
+  isOpenLoop,
+  okCount,
+  operationNames,
+  outageWithinRound,
+  sendLagP99,
+} from "../figures.js";
+import { duration, integer, list, percent, perSecond, significant } from "../format.js";
 import { throughputSpread } from "../headline.js";
 import { OPERATIONS_MIN, type PercentileName, samplesNeeded, supportedPercentile } from "../samples.js";
 import { html, type Markup, type Part } from "./markup.js";
@@ -57,6 +67,7 @@ export function comparisonTable(result: RunResult): Markup {
     { name: "Throughput", unit: "operations/s" },
     { name: "Spread", unit: "± of rounds" },
     ...["p50", "p90", "p99", "p99.9", "Max"].map((name) => ({ name, unit: "latency" })),
+    ...(isOpenLoop(result) ? [{ name: "Send lag", unit: "p99, worst round" }] : []),
     { name: "Errors", unit: "count" },
     { name: "CPU", unit: "µs/op" },
     { name: "Written", unit: "bytes/op" },
@@ -69,7 +80,7 @@ export function comparisonTable(result: RunResult): Markup {
     ...result.targets.flatMap((target) => operationRow(result, target, name)),
   ]);
   const all = [
-    group("all operations (cost of all server processes together)"),
+    group(`all operations (per operation: ${list(result.counted)})`),
     ...result.targets.map((target) => totalRow(result, target)),
   ];
   return table(columns, [...byOperation, ...all]);
@@ -86,20 +97,36 @@ ${cell(enough ? perSecond(operation.opsPerSecond) : insufficient(`${OPERATIONS_M
 ${cell((enough ? throughputSpread(target, name) : null) ?? none)}
 ${PERCENTILE_COLUMNS.map((percentile) => percentileCell(latency, percentile))}
 ${cell(latency === null || latency.count === 0 ? none : duration(latency.max))}
-${errorCell(operation.errors)}${[cell(none), cell(none), cell(none)]}</tr>`,
+${sendLagCell(result, target)}${errorCell(operation.errors)}${costCells(result, target)}</tr>`,
   ];
 }
 
+function sendLagCell(result: RunResult, target: TargetResult): Markup | null {
+  return isOpenLoop(result) ? cell(micros(sendLagP99(target.rounds))) : null;
+}
+
+/** What the servers used per operation of any kind; below it, where there are several, what each did. */
+function costCells(result: RunResult, target: TargetResult): readonly Markup[] {
+  const whole = costPerOperation(target.rounds, result.counted);
+  const members = costByMember(target.rounds, result.counted);
+  return (["cpuMicros", "writtenBytes", "syncs"] as const).map((figure) => {
+    const value = whole[figure];
+    if (value === null || okCount(target.operations) < OPERATIONS_MIN) return cell(none);
+    if (members.length < 2) return cell(significant(value));
+    const each = members.map((member) => html`<span class="unit">${member.member}: ${significant(member[figure] ?? 0)}</span>`);
+    return cell(html`${significant(value)}${each}`);
+  });
+}
+
 function totalRow(result: RunResult, target: TargetResult): Markup {
-  const cost = costPerOperation(target.rounds);
-  const rate = target.operations.reduce((sum, operation) => sum + operation.opsPerSecond, 0);
-  const enough = okCount(target.operations) >= OPERATIONS_MIN;
-  const figure = (value: number | null): Markup => cell(value === null || !enough ? none : significant(value));
+  const counted = target.operations.filter(({ name }) => result.counted.includes(name));
+  const rate = counted.reduce((sum, operation) => sum + operation.opsPerSecond, 0);
+  const enough = okCount(counted) >= OPERATIONS_MIN;
   return html`<tr>${targetCell(result, target.label)}
 ${cell(enough ? perSecond(rate) : insufficient(`${OPERATIONS_MIN} operations`))}${cell(none)}
 ${PERCENTILE_COLUMNS.map(() => cell(none))}${cell(none)}
-${cell(integer(errorCount(target.operations)))}
-${figure(cost.cpuMicros)}${figure(cost.writtenBytes)}${figure(cost.syncs)}</tr>`;
+${sendLagCell(result, target)}${cell(integer(errorCount(target.operations)))}
+${costCells(result, target)}</tr>`;
 }
 
 const VERDICTS = { valid: "✓ valid", invalid: "✗ INVALID", unknown: "? UNKNOWN" } as const;
@@ -259,7 +286,7 @@ ${cell(micros(client.sendLag?.p99 ?? null))}${cell(percent(idle / Math.max(1, ro
 export function memberTable(result: RunResult): Markup | null {
   const rows = result.targets.flatMap((target) =>
     target.rounds.flatMap((round) => {
-      const operations = okCount(round.operations);
+      const operations = countedOk([round], result.counted);
       const per = (value: number | null): Part =>
         value === null || operations === 0 ? none : significant(value / operations);
       return round.members.map(
