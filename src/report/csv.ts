@@ -83,7 +83,11 @@ export function operationsCsv(result: RunResult): string {
     ...["target", "version", "round", "operation", "ok", "errors", "errors_by_name", "ops_per_second"],
     ...summaryColumns("latency"),
     ...summaryColumns("service"),
-    ...["send_lag_p99_micros", ...COSTS.map(({ column }) => column), ...COSTS.map(({ column }) => `${column}_by_member`)],
+    ...[
+      "send_lag_p99_micros",
+      ...COSTS.map(({ column }) => column),
+      ...COSTS.map(({ column }) => `${column}_by_member`),
+    ],
   ];
   const row = (
     { label, version }: TargetResult,

@@ -47,7 +47,10 @@ export function costPerOperation(rounds: readonly RoundResult[], counted: readon
 }
 
 /** The same of each server process. */
-export function costByMember(rounds: readonly RoundResult[], counted: readonly string[]): readonly MemberOperationCost[] {
+export function costByMember(
+  rounds: readonly RoundResult[],
+  counted: readonly string[],
+): readonly MemberOperationCost[] {
   const ids = [...new Set(rounds.flatMap((round) => round.members.map(({ member }) => member)))];
   return ids.map((member) => {
     const known = rounds.filter((round) => round.members.some((each) => each.member === member));

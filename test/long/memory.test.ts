@@ -43,7 +43,6 @@ loop: {rate: 2000/s, arrival: poisson}
     late <= early * 1.1,
     `${early} bytes after a minute, ${late} at the end; MiB by minute: ${shown.join(", ")}`,
   );
-  const [target] = result.targets;
-  assert.equal(target!.rounds[0]!.seconds.length, MINUTES * 60 * 4, "and every second is in the result");
-  process.stdout.write(`MiB by minute: ${shown.join(", ")}\n`);
+  const seconds = result.targets[0]!.rounds[0]!.seconds.length;
+  assert.ok(seconds >= MINUTES * 60 * 4, `every second of each operation is in the result: ${seconds}`);
 });

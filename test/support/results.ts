@@ -12,7 +12,10 @@ import type {
   RoundResult,
   RunResult,
   SecondRow,
+  SweepCurvePoint,
+  SweepPoint,
   TargetResult,
+  TargetSweep,
 } from "../../src/bench/result.js";
 
 // Results as a run would write them, made from a seed: the figures of one target follow from its plan.
@@ -518,5 +521,81 @@ export function insufficient(seed = 4): RunResult {
       { target: "core", code: "client-saturated", message: "the load worker was busy 98% of the time" },
       { target: null, code: "target-missing", message: "etcd was not found: run zabench targets install" },
     ],
+  };
+}
+
+/** One probe; latency grows towards the capacity, and with the backlog beyond it. */
+function sweepPoint(purpose: SweepPoint["purpose"], asked: number, capacity: number, median: number): SweepPoint {
+  const held = asked <= capacity;
+  const load = Math.min(0.98, asked / capacity);
+  const latency = held ? median / (1 - load * 0.97) : 1e6 * (asked / capacity - 0.9);
+  return {
+    purpose,
+    askedPerSecond: asked,
+    achievedPerSecond: Math.min(asked, capacity),
+    durationMicros: 5e6,
+    held,
+    reasons: held
+      ? []
+      : [
+          `total p(99)<10ms: ${Math.round(latency / 1e3)} ms`,
+          `answered ${((capacity / asked) * 100).toFixed(1)}% of what was due`,
+        ],
+    clientLimited: false,
+    latency: histogramSummary([latency * 0.6, latency * 0.7, latency, latency * 2.1]),
+    errors: 0,
+    backlogAtStart: 3,
+    backlogAtEnd: held ? 4 : Math.round((asked - capacity) * 5),
+    sendLagP99: 190,
+    cpuMicrosPerOperation: 21.5,
+  };
+}
+
+/** A sweep of two targets: the rate of one was found, the other's was beyond what the clients could make. */
+export function swept(seed = 5): RunResult {
+  const base = makeResult({
+    seed,
+    kind: "sweep",
+    profile: "read-heavy",
+    servers: 3,
+    targets: [CORE, ZOOKEEPER],
+    rounds: 5,
+    seconds: 5,
+    spread: 0.01,
+    ratePerSecond: 24_000,
+  });
+  const targets = (
+    [
+      ["core", 61_000, 260, "client-saturated"],
+      ["zookeeper", 24_300, 520, "found"],
+    ] as const
+  ).map(([target, capacity, median, outcome]): TargetSweep => {
+    const rate = capacity * 0.985;
+    const rates = [0.25, 0.5, 1.02, 0.75, 0.93].map((share) => share * capacity);
+    const points = [
+      ...rates.map((asked, index) => sweepPoint(index < 3 ? "bracket" : "bisect", asked, capacity, median)),
+      ...[1, 2, 3, 4, 5].map(() => sweepPoint("confirm", rate, capacity, median)),
+      ...[1, 2].map(() => sweepPoint("beyond", rate * 1.25, capacity, median)),
+    ].map((point) => ({ ...point, clientLimited: outcome === "client-saturated" && !point.held }));
+    const curve = [...new Set(points.map(({ askedPerSecond }) => askedPerSecond))]
+      .sort((a, b) => a - b)
+      .map((asked): SweepCurvePoint => {
+        const own = points.filter(({ askedPerSecond }) => askedPerSecond === asked);
+        const windowsHeld = own.filter(({ held }) => held).length;
+        const [{ achievedPerSecond, latency }] = own as [SweepPoint];
+        return { askedPerSecond: asked, achievedPerSecond, windows: own.length, windowsHeld, latency };
+      });
+    return { target, outcome, ratePerSecond: rate, confirmed: true, points, curve };
+  });
+  return {
+    ...base,
+    ratios: [],
+    sweep: {
+      objectives: ["total p(99)<10ms"],
+      probeMicros: 5e6,
+      tolerance: 0.05,
+      ratePerSecondMax: 1e6,
+      targets,
+    },
   };
 }

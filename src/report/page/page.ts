@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { LatencySummary, RunResult } from "../../bench/result.js";
-import { duration, elapsed, integer, list, percent, significant } from "../format.js";
+import { duration, elapsed, integer, list, significant } from "../format.js";
 import { comparisons, notices, outageSentences } from "../headline.js";
 import { chartGroups, percentileCharts } from "./chart-data.js";
 import type { ChartSpec } from "./chart-spec.js";
@@ -177,13 +177,13 @@ ${figure(group.p99, `p99 latency of ${of}`, false)}
 </div>`;
   });
   return html`<h2>Over time</h2>
-<p class="note">A line for each round, drawn over each other from the start of the round; rounds of the targets took turns.</p>
+<p class="note">A line for each round, drawn over each other from the start of the round${result.sweep === null ? "; rounds of the targets took turns" : ", each at the rate found of its target"}.</p>
 ${legend(result)}<noscript><p>The charts need JavaScript; seconds.csv beside this file holds their data.</p></noscript>${charts}`;
 }
 
 function precision({ histograms }: RunResult): string {
   const { significantDigits, relativeErrorMax, unitMicros } = histograms;
-  return `Histograms keep ${significantDigits} significant digits: a latency shown differs from the sample it stands for by at most ${percent(relativeErrorMax)}, or by ${unitMicros} µs where that is more.`;
+  return `Histograms keep ${significantDigits} significant digits: a latency shown differs from the sample it stands for by at most ${Number((relativeErrorMax * 100).toPrecision(3))}%, or by ${unitMicros} µs where that is more.`;
 }
 
 function sweepSection(result: RunResult, charts: ReturnType<typeof sweepCharts>): Markup | null {

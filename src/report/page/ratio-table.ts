@@ -4,11 +4,11 @@ import { type RatioVerdict, ratioVerdict } from "../ratio-sentences.js";
 import { html, type Markup } from "./markup.js";
 import { cell, insufficient, none, table, targetCell, textCell } from "./tables.js";
 
-const METRICS: Readonly<Record<RatioRecord["metric"], string>> = {
-  opsPerSecond: "throughput (higher is better)",
-  p50: "median latency (lower is better)",
-  p99: "p99 latency (lower is better)",
-  cpuMicrosPerOperation: "server CPU per operation (lower is better)",
+const METRICS: Readonly<Record<RatioRecord["metric"], readonly [name: string, better: string]>> = {
+  opsPerSecond: ["throughput", "higher is better"],
+  p50: ["median latency", "lower is better"],
+  p99: ["p99 latency", "lower is better"],
+  cpuMicrosPerOperation: ["server CPU per operation", "lower is better"],
 };
 
 const DIFFERENCES: Readonly<Record<RatioVerdict, Markup>> = {
@@ -20,6 +20,7 @@ const DIFFERENCES: Readonly<Record<RatioVerdict, Markup>> = {
 export function ratioTable(result: RunResult): Markup | null {
   if (result.ratios.length === 0) return null;
   const axis = axisOf(result.ratios);
+  const noted = result.ratios.some(({ note }) => note !== "");
   const confidence = result.ratios.find(({ interval }) => interval !== null)?.interval?.confidence;
   return table(
     [
@@ -29,24 +30,29 @@ export function ratioTable(result: RunResult): Markup | null {
       { name: "Over that of", kind: "text" },
       { name: "Ratio" },
       { name: "Interval", unit: confidence === undefined ? "none" : `${Math.round(confidence * 100)}% confidence` },
-      { name: "On one scale", unit: "logarithmic; the line is 1×", kind: "text" },
+      { name: "On one scale", unit: "log; the line is 1×", kind: "text" },
       { name: "Difference", kind: "text" },
       { name: "Rounds", unit: "least to most" },
-      { name: "Note", kind: "wide" },
+      ...(noted ? [{ name: "Note", kind: "wide" } as const] : []),
     ],
     result.ratios.map(
-      (record) => html`<tr><td class="text">${record.operation}</td><td class="text">${METRICS[record.metric]}</td>
+      (record) => html`<tr><td class="text">${record.operation}</td><td class="text">${figureName(record)}</td>
 ${targetCell(result, record.numerator)}${targetCell(result, record.denominator)}
 ${cell(record.value === null ? insufficient("warmed targets and enough samples") : ratio(record.value))}
 ${cell(record.interval === null ? none : `${ratio(record.interval.low)} – ${ratio(record.interval.high)}`)}
 <td class="text">${drawn(record, axis)}</td><td class="text">${DIFFERENCES[ratioVerdict(record)]}</td>
 ${cell(record.min === null || record.max === null ? none : html`${ratio(record.min)} – ${ratio(record.max)}<span class="unit">${record.pairs} pairs</span>`)}
-${textCell(record.note)}</tr>`,
+${noted ? textCell(record.note) : null}</tr>`,
     ),
   );
 }
 
-const WIDTH = 180;
+function figureName({ metric }: RatioRecord): Markup {
+  const [name, better] = METRICS[metric];
+  return html`${name}<span class="unit">${better}</span>`;
+}
+
+const WIDTH = 150;
 const MARGIN = 7;
 
 /** Logarithms of the ends of the scale that all ratios of the page are drawn on. */

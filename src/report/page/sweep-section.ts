@@ -1,5 +1,5 @@
 import type { RunResult, SweepCurvePoint, SweepPoint, TargetSweep } from "../../bench/result.js";
-import { duration, list, percent, perSecond, significant } from "../format.js";
+import { duration, list, perSecond, significant } from "../format.js";
 import { sweepSentence } from "../sweep-sentences.js";
 import type { ChartSpec } from "./chart-spec.js";
 import { html, type Markup } from "./markup.js";
@@ -117,5 +117,5 @@ ${textCell(list(point.reasons))}</tr>`,
 export function sweepNote(result: RunResult): string {
   const { sweep } = result;
   if (sweep === null) return "";
-  return `Each rate was asked for in windows of ${duration(sweep.probeMicros)} or more. It holds where a window keeps ${list(sweep.objectives)}, answers 99% of what falls due in it and leaves no growing backlog. The rate named lies at most ${percent(sweep.tolerance)} below the highest; the lines mark it.`;
+  return `Each rate was asked for in windows of ${duration(sweep.probeMicros)} or more. It holds where a window keeps ${list(sweep.objectives)}, answers 99% of what falls due in it and leaves no growing backlog. The rate named lies at most ${Number((sweep.tolerance * 100).toPrecision(3))}% below the highest; the lines mark it.`;
 }

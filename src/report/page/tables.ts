@@ -113,7 +113,9 @@ function costCells(result: RunResult, target: TargetResult): readonly Markup[] {
     const value = whole[figure];
     if (value === null || okCount(target.operations) < OPERATIONS_MIN) return cell(none);
     if (members.length < 2) return cell(significant(value));
-    const each = members.map((member) => html`<span class="unit">${member.member}: ${significant(member[figure] ?? 0)}</span>`);
+    const each = members.map(
+      (member) => html`<span class="unit">${member.member}: ${significant(member[figure] ?? 0)}</span>`,
+    );
     return cell(html`${significant(value)}${each}`);
   });
 }

@@ -5,7 +5,18 @@ import { chartGroups, percentileCharts } from "../../../src/report/page/chart-da
 import type { ChartSpec } from "../../../src/report/page/chart-spec.js";
 import { html, Markup, scriptJson } from "../../../src/report/page/markup.js";
 import { renderPage } from "../../../src/report/page/page.js";
-import { histogramOf, insufficient, interrupted, leaderKill, threeTargets } from "../../support/results.js";
+import { sweepCharts } from "../../../src/report/page/sweep-section.js";
+import {
+  CORE,
+  histogramOf,
+  insufficient,
+  interrupted,
+  leaderKill,
+  makeResult,
+  swept,
+  threeTargets,
+  ZOOKEEPER,
+} from "../../support/results.js";
 
 const HOSTILE = `</script><script>alert(1)</script><!-- "'&`;
 
@@ -38,7 +49,7 @@ describe("markup", () => {
 
 describe("page", () => {
   test("has exactly its own three scripts, whatever the result's texts are", () => {
-    for (const result of [threeTargets(), leaderKill(), insufficient()]) {
+    for (const result of [threeTargets(), leaderKill(), insufficient(), swept()]) {
       const page = renderPage(hostile(result) as RunResult);
       assert.equal(page.match(/<script/gi)?.length, 3);
       assert.equal(page.match(/<\/script/gi)?.length, 3);
@@ -60,6 +71,55 @@ describe("page", () => {
     assert.match(page, /✗ INVALID/);
     assert.match(page, /\? UNKNOWN/);
     assert.match(page, /<div class="figure none">insufficient<\/div>/);
+  });
+
+  test("a sweep: the rate found, what it is worth, its curve and every probe", () => {
+    const result = swept();
+    const page = renderPage(result);
+    assert.match(page, /<div class="figure">23,936<\/div>/);
+    assert.match(page, /<div class="figure">≥ 60,085<\/div>/);
+    assert.match(page, /Beyond that the load generator was the limit, not the target\./);
+    assert.equal(page.match(/did not hold<\/span>/g)?.length, 6);
+    const charts = sweepCharts(result).map(([, spec]) => spec);
+    assert.deepEqual(
+      charts.map(({ kind, series }) => [kind, series.map(({ label }) => label)]),
+      [
+        ["rates", ["core", "zookeeper"]],
+        ["rates", ["core", "zookeeper"]],
+      ],
+    );
+    for (const { x, series, shades } of charts) {
+      assert.deepEqual(
+        [...x].sort((a, b) => a - b),
+        x,
+      );
+      for (const { values } of series) assert.equal(values.filter((value) => value !== null).length, 7);
+      assert.deepEqual(
+        shades.map(({ from, to }) => [from, to]),
+        result.sweep!.targets.map(({ ratePerSecond }) => [ratePerSecond, ratePerSecond]),
+      );
+    }
+  });
+
+  test("ratios are told with their interval, and a difference that may be chance is not called real", () => {
+    const result = makeResult({ seed: 2, targets: [CORE, ZOOKEEPER], rounds: 6, seconds: 2, spread: 0.03 });
+    assert.match(renderPage(result), /<span class="verdict">real<\/span>/);
+    const ratios = result.ratios.map((record) => ({
+      ...record,
+      value: 1.01,
+      interval: { confidence: 0.95, low: 0.97, high: 1.05 },
+    }));
+    const page = renderPage({ ...result, ratios });
+    assert.doesNotMatch(page, /verdict">real|the difference is real/);
+    assert.match(page, /0\.970× – 1\.05×/);
+    assert.match(page, /may be chance/);
+  });
+
+  test("histogram precision is said, and the send lag beside the figures of an open loop", () => {
+    const open = makeResult({ seed: 2, targets: [CORE], rounds: 1, seconds: 2, spread: 0.03, ratePerSecond: 1_000 });
+    assert.match(renderPage(open), /differs from the sample it stands for by at most 0\.1%, or by 1 µs/);
+    assert.match(renderPage(open), />Send lag<span class="unit">p99, worst round</);
+    assert.doesNotMatch(renderPage(threeTargets()), /p99, worst round/);
   });
 
   test("a percentile without enough samples is no number", () => {
