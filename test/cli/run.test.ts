@@ -193,7 +193,7 @@ test("exit 3: a missed threshold", async () => {
 test("exit 4: a server whose history goes back, in the load or before it", async () => {
   const ensemble = await core.start({ servers: 1 });
   const profile =
-    "name: lied-to\nworkload: {kind: mix, operations: {read: 1}}\nkeys: 1\nconnections: 2\nduration: 300ms\n";
+    "name: lied-to\nworkload: {kind: mix, operations: {read: 1}}\nkeys: 1\nconnections: 2\nduration: 1s\n";
   writeFileSync(join(folder, "lied-to.yaml"), `${profile}rounds: 1\nwarmUp: {min: 0s, max: 0s}\n`);
   for (const [every, said] of [
     [100, /^inconsistent: zookeeper-attached, session-order: \d+ violations, the first: connection \d/m],
