@@ -170,6 +170,16 @@ export abstract class ServiceCore {
     this.connections.add(connection);
   }
 
+  /**
+   * A connection within this process that has no session and asks for nothing: it hears of every change from now on, until
+   * it is `disconnected` or, as every other connection, closed because nobody is served any more.
+   */
+  watch(connection: ClientConnection, path: string, mode: "persistent" | "persistentRecursive"): void {
+    connection.phase = "open";
+    this.connections.add(connection);
+    this.watches.add(connection, path, mode);
+  }
+
   /** The connection is gone, its session is not. */
   disconnected(connection: ClientConnection): void {
     if (connection.phase === "closed") return;

@@ -4,6 +4,7 @@ import type { ZnodeStore } from "../core/tree/store.js";
 import type { LeaderStatus } from "../core/zab/leader.js";
 import type { ServerStateName } from "../jute/election.js";
 import type { ServerConfiguration } from "./configuration/zoo-cfg.js";
+import type { GatewayStatistics } from "./http-gateway/statistics.js";
 
 /** What monitoring may look at of an ensemble, as this member sees it. */
 export interface EnsembleView {
@@ -26,6 +27,8 @@ export interface ServerView {
   mode(): ServerMode | undefined;
   /** Undefined of a server that is alone. */
   ensemble(): EnsembleView | undefined;
+  /** Undefined of a server without an HTTP gateway. */
+  gateway(): GatewayStatistics | undefined;
   /** The port really listened on. */
   readonly clientPort: number;
   readonly version: string;

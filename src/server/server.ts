@@ -11,6 +11,7 @@ import { loadDatabase } from "./database.js";
 import type { Engine, EngineHost } from "./engine.js";
 import { MemberEngine, RECENT_ENTRIES_MAX } from "./ensemble/member-engine.js";
 import { answerFourLetterWord } from "./four-letter/words.js";
+import { HttpGateway } from "./http-gateway/gateway.js";
 import type { Logger } from "./log.js";
 import { MetricsEndpoint } from "./metrics-endpoint.js";
 import { Reaper } from "./reaper.js";
@@ -24,6 +25,8 @@ export interface RunningServer {
   readonly clientPort: number;
   /** Undefined where no metrics are served. */
   readonly metricsPort: number | undefined;
+  /** Undefined where there is no HTTP gateway. */
+  readonly httpGatewayPort: number | undefined;
   /** Answers nothing new, makes everything durable that was accepted, and closes every socket and file. */
   close(): Promise<void>;
 }
@@ -72,11 +75,15 @@ export async function startServer(
     log.warn("forceSync=no: writes are answered before they are on disk, a crash loses them");
   const flushClients = (): void => {
     const dirty = core.takeDirty();
-    if (dirty.length > 0) clientPort.flush(dirty);
+    if (dirty.length === 0) return;
+    // First, since the client port forgets what was written for connections that are not its own.
+    gateway?.flush(dirty);
+    clientPort.flush(dirty);
   };
   const { engine, snapshots, trees } = createEngine(configuration, log, { flushClients, fatal: onFatal });
   const { core } = engine;
   let view: ServerView | undefined;
+  let gateway: HttpGateway | undefined;
   const clientPort = new ClientPort(core, {
     port: configuration.clientPort,
     host: configuration.clientPortAddress,
@@ -105,6 +112,7 @@ export async function startServer(
       },
       mode: () => engine.mode,
       ensemble: () => engine.ensemble,
+      gateway: () => gateway?.statistics,
       configuration,
       clientPort: port,
       version: serverVersion(),
@@ -116,6 +124,19 @@ export async function startServer(
       const metrics = new MetricsEndpoint(view);
       metricsPort = await metrics.listen(configuration.metrics.host, configuration.metrics.port);
       closing.push(() => metrics.close());
+    }
+    let httpGatewayPort: number | undefined;
+    if (configuration.httpGateway !== undefined) {
+      const started = new HttpGateway(
+        core,
+        configuration.httpGateway,
+        configuration.maxBufferBytes,
+        () => engine.enterTurn(),
+        log,
+      );
+      gateway = started;
+      closing.push(() => started.close());
+      httpGatewayPort = await started.listen();
     }
     const expiry = setInterval(() => {
       engine.enterTurn();
@@ -134,8 +155,9 @@ export async function startServer(
       reaper.stop();
     });
     const host = configuration.clientPortAddress ?? "every address";
-    log.info({ clientPort: port, host, metricsPort, dataDir: configuration.dataDir, version: view.version }, "serving");
-    return { clientPort: port, metricsPort, close };
+    const { dataDir } = configuration;
+    log.info({ clientPort: port, host, metricsPort, httpGatewayPort, dataDir, version: view.version }, "serving");
+    return { clientPort: port, metricsPort, httpGatewayPort, close };
   } catch (error) {
     await close();
     throw error;

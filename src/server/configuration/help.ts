@@ -24,6 +24,12 @@ export const CONFIGURATION_HELP = `Keys of the configuration file (Java properti
   DigestAuthenticationProvider.superDigest   user:hash that may do everything
   metricsProvider.className      ...metrics.prometheus.PrometheusMetricsProvider serves /metrics [off]
   metricsProvider.httpHost, metricsProvider.httpPort   [127.0.0.1, 7000]
+  httpGateway.port               port of the HTTP gateway, 0 lets the system choose [off]
+  httpGateway.address            address it listens on [127.0.0.1]
+  httpGateway.allowedHosts       names it may be called by, beside localhost and addresses [none]
+  httpGateway.allowedOrigins     origins whose pages may use it, such as https://console.example [none]
+  httpGateway.maxConnections     [1000]
+  httpGateway.requestTimeout     ms for a request to come whole [30000]
   server.N                       host:quorumPort:electionPort[:participant|observer][;clientPort]; the file
                                  myid in dataDir says which N this server is
   initLimit, syncLimit           ticks for a member to be synchronized, and to be silent; an ensemble needs them

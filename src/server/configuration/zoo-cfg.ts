@@ -42,10 +42,24 @@ export interface ServerConfiguration {
   readonly superDigest: string | undefined;
   /** Undefined where no metrics are served. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Undefined where there is no HTTP gateway. */
+  readonly httpGateway: HttpGatewayConfiguration | undefined;
   /** The most memory that znodes may take. Own key `zabench.arenaMiBMax`. */
   readonly arenaBytesMax: number;
   /** What the user should know of, such as a key that has no effect here. */
   readonly warnings: readonly string[];
+}
+
+/** The HTTP gateway; all keys are our own. */
+export interface HttpGatewayConfiguration {
+  readonly host: string;
+  readonly port: number;
+  /** Names that requests may call this server by, beside `localhost` and addresses; in lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
+  /** Origins whose pages may use it: `https://console.example`. */
+  readonly allowedOrigins: ReadonlySet<string>;
+  readonly connectionsMax: number;
+  readonly requestTimeoutMs: number;
 }
 
 /** More than one server votes. */
@@ -213,6 +227,14 @@ function readMyId(reader: ConfigurationReader, dataDir: string): number {
   return id;
 }
 
+const HTTP_GATEWAY_KEYS = [
+  "httpGateway.address",
+  "httpGateway.allowedHosts",
+  "httpGateway.allowedOrigins",
+  "httpGateway.maxConnections",
+  "httpGateway.requestTimeout",
+] as const;
+
 function readMetrics(reader: ConfigurationReader): { host: string; port: number } | undefined {
   const provider = reader.string("metricsProvider.className");
   const host = reader.string("metricsProvider.httpHost") ?? "127.0.0.1";
@@ -228,6 +250,35 @@ function readMetrics(reader: ConfigurationReader): { host: string; port: number 
   if (provider !== PROMETHEUS_PROVIDER)
     reader.fail("metricsProvider.className", `'${provider}' is not ${PROMETHEUS_PROVIDER}`);
   return { host, port };
+}
+
+function readList(reader: ConfigurationReader, key: string, pattern: RegExp, what: string): ReadonlySet<string> {
+  const entries = (reader.string(key) ?? "").split(",").map((entry) => entry.trim().toLowerCase());
+  const list = entries.filter((entry) => entry !== "");
+  for (const entry of list) if (!pattern.test(entry)) reader.fail(key, `'${entry}' is not ${what}`);
+  return new Set(list);
+}
+
+function readHttpGateway(reader: ConfigurationReader): HttpGatewayConfiguration | undefined {
+  const port = reader.integer("httpGateway.port", 0, 65_535);
+  const host = reader.string("httpGateway.address") ?? "127.0.0.1";
+  const names = /^[a-z0-9._-]+$/;
+  const allowedHosts = readList(reader, "httpGateway.allowedHosts", names, "a host name without a port");
+  const origins = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+$/;
+  const allowedOrigins = readList(
+    reader,
+    "httpGateway.allowedOrigins",
+    origins,
+    "an origin, such as https://console.example",
+  );
+  const connectionsMax = reader.integer("httpGateway.maxConnections", 1) ?? 1_000;
+  const requestTimeoutMs = reader.integer("httpGateway.requestTimeout", 1_000, 3_600_000) ?? 30_000;
+  if (port === undefined) {
+    const key = HTTP_GATEWAY_KEYS.find((name) => reader.string(name) !== undefined);
+    if (key !== undefined) reader.fail(key, "it is for the HTTP gateway, which httpGateway.port switches on");
+    return undefined;
+  }
+  return { host, port, allowedHosts, allowedOrigins, connectionsMax, requestTimeoutMs };
 }
 
 /** Reads and checks a `zoo.cfg`; throws UserError naming the file, the line and the key. */
@@ -291,6 +342,7 @@ export function parseServerConfiguration(file: string, text: string): ServerConf
     skipAcl: reader.boolean("skipACL") ?? false,
     superDigest: reader.string("DigestAuthenticationProvider.superDigest"),
     metrics: readMetrics(reader),
+    httpGateway: readHttpGateway(reader),
     arenaBytesMax: (reader.integer("zabench.arenaMiBMax", 16, 32_768) ?? 1_024) * 2 ** 20,
     warnings: reader.warnings,
   };

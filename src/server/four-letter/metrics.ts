@@ -69,6 +69,14 @@ export function collectMetrics(view: ServerView): readonly Metric[] {
   add("gauge", "last_proposal_size", sizes?.last, "size of the last proposal, bytes; -1 before the first");
   add("gauge", "max_proposal_size", sizes?.max, "size of the largest proposal, bytes; -1 before the first");
   add("gauge", "min_proposal_size", sizes?.min, "size of the smallest proposal, bytes; -1 before the first");
+  const gateway = view.gateway();
+  add("counter", "http_gateway_requests", gateway?.requests, "requests to the HTTP gateway");
+  add("counter", "http_gateway_client_errors", gateway?.clientErrors, "of them answered with a 4xx status");
+  add("counter", "http_gateway_server_errors", gateway?.serverErrors, "of them answered with a 5xx status");
+  add("counter", "http_gateway_streams_cut", gateway?.streamsCut, "readers of events that did not keep up");
+  add("gauge", "http_gateway_connections", gateway?.connections, "open HTTP connections");
+  add("gauge", "http_gateway_sessions", gateway?.sessions, "sessions of HTTP clients");
+  add("gauge", "http_gateway_streams", gateway?.streams, "open streams of events");
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   add("gauge", "process_resident_memory_bytes", rss, "resident memory of the process, bytes");

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { OP } from "../../jute/opcodes.js";
+import type { Id } from "../../jute/records.js";
+import type { Decode, Encode } from "./core-session.js";
+import type { Problem } from "./problem.js";
+import { PROBLEM_TYPE } from "./representation.js";
+import type { Resource } from "./resource.js";
+
+/** In whose name requests to the core are made: that of the HTTP client, through its own session or the gateway's. */
+export interface Caller {
+  readonly ids: readonly Id[];
+  /** Whether what it creates may be ephemeral: only what has a session of its own ends with it. */
+  readonly hasSession: boolean;
+  /** Sees every write that this client had an answer to. Throws CoreError. */
+  read<T>(op: number, encode: Encode, decode: Decode<T>): T | Promise<T>;
+  /** Throws CoreError, and RequestTooLarge. A sync counts as one. */
+  write<T>(op: number, encode: Encode, decode: Decode<T>): Promise<T>;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** One HTTP request and its answer. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly resource: Resource;
+  readonly address: string;
+  readonly ids: readonly Id[];
+  /** What the rules for pages of other origins add to each answer. */
+  private readonly originHeaders: Headers | undefined;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    resource: Resource,
+    address: string,
+    ids: readonly Id[],
+    originHeaders: Headers | undefined,
+  ) {
+    this.request = request;
+    this.response = response;
+    this.resource = resource;
+    this.address = address;
+    this.ids = ids;
+    this.originHeaders = originHeaders;
+  }
+
+  /** The whole answer. A HEAD gets everything but the body. */
+  send(status: number, headers: Headers, body?: Buffer | string): void {
+    const length: Headers = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+    this.response.writeHead(status, { ...headers, ...length, ...this.originHeaders });
+    if (body === undefined || this.request.method === "HEAD") this.response.end();
+    else this.response.end(body);
+  }
+
+  sendProblem(problem: Problem): void {
+    sendProblem(this.request, this.response, problem, this.originHeaders);
+  }
+
+  /** The head of an answer whose body goes on until it is ended. */
+  beginStream(contentType: string): void {
+    this.response.writeHead(200, {
+      "content-type": contentType,
+      "cache-control": "no-cache",
+      // Proxies that collect an answer before they pass it on keep events back.
+      "x-accel-buffering": "no",
+      ...this.originHeaders,
+    });
+  }
+}
+
+export function sendProblem(
+  request: IncomingMessage,
+  response: ServerResponse,
+  problem: Problem,
+  headers?: Headers,
+): void {
+  const { body } = problem;
+  response.writeHead(problem.status, {
+    "content-type": PROBLEM_TYPE,
+    "content-length": String(Buffer.byteLength(body)),
+    ...problem.headers,
+    ...headers,
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Everything committed before now is applied here when this resolves. Throws CoreError. */
+export function sync(caller: Caller, path: string): Promise<void> {
+  return caller.write(
+    OP.sync,
+    (writer) => writer.string(path),
+    () => undefined,
+  );
+}

@@ -1,0 +1,201 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { ClientConnection } from "../../core/request/client-connection.js";
+import type { ServiceCore } from "../../core/service.js";
+import type { Id } from "../../jute/records.js";
+import { listenOn } from "../listen.js";
+import type { Logger } from "../log.js";
+import { ClientGone } from "./body.js";
+import { OwnSessions, SessionlessCaller } from "./callers.js";
+import { CorePort } from "./core-port.js";
+import { Exchange, sendProblem } from "./exchange.js";
+import { addressOf, idsOf } from "./identity.js";
+import { GATEWAY_LIMITS } from "./limits.js";
+import { checkHost, checkOrigin, type OriginRules, PREFLIGHT_HEADERS } from "./origin.js";
+import { asProblem, Problem } from "./problem.js";
+import { parseResource, type Resource } from "./resource.js";
+import { handlerOf, routeOf, type Services } from "./routes.js";
+import { GatewaySessions } from "./sessions.js";
+import type { GatewayStatistics } from "./statistics.js";
+import { Watches } from "./watches.js";
+
+export interface GatewayConfiguration extends OriginRules {
+  readonly host: string;
+  readonly port: number;
+  readonly connectionsMax: number;
+  /** For a request to come whole, in milliseconds. */
+  readonly requestTimeoutMs: number;
+}
+
+/** One connection of an HTTP client, which is served one request at a time, in order. */
+interface Peer {
+  readonly address: string;
+  readonly ids: readonly Id[];
+  busy: boolean;
+  readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
+}
+
+/**
+ * The znodes over HTTP. Requests take the way that those of the client port take, through sessions of the core that are held
+ * in this process; nothing is decided here that a client of the client port would not be told.
+ */
+export class HttpGateway {
+  private readonly configuration: GatewayConfiguration;
+  private readonly log: Logger;
+  private readonly server: Server;
+  private readonly port: CorePort;
+  private readonly own: OwnSessions;
+  private readonly services: Services;
+  private readonly peers = new Map<Socket, Peer>();
+  private requests = 0;
+  private clientErrors = 0;
+  private serverErrors = 0;
+
+  constructor(
+    core: ServiceCore,
+    configuration: GatewayConfiguration,
+    maxBufferBytes: number,
+    enterTurn: () => void,
+    log: Logger,
+  ) {
+    this.configuration = configuration;
+    this.log = log;
+    this.port = new CorePort(core, maxBufferBytes, enterTurn);
+    this.own = new OwnSessions(this.port);
+    const sessions = new GatewaySessions(this.port);
+    this.services = { sessions, watches: new Watches(this.port, sessions), bodyBytesMax: maxBufferBytes };
+    const limits = GATEWAY_LIMITS;
+    this.server = createServer(
+      {
+        maxHeaderSize: limits.headerBytesMax,
+        headersTimeout: Math.min(limits.headersTimeoutMs, configuration.requestTimeoutMs),
+        requestTimeout: configuration.requestTimeoutMs,
+        connectionsCheckingInterval: limits.lateCheckIntervalMs,
+        keepAliveTimeout: limits.idleTimeoutMs,
+        noDelay: true,
+      },
+      (request, response) => this.accept(request, response),
+    );
+    this.server.maxConnections = configuration.connectionsMax;
+    this.server.timeout = limits.idleTimeoutMs;
+    this.server.on("connection", (socket: Socket) => this.connected(socket));
+  }
+
+  /** Returns the port. Throws UserError. */
+  listen(): Promise<number> {
+    const { host, port } = this.configuration;
+    return listenOn(this.server, { host, port, backlog: GATEWAY_LIMITS.backlog, key: "httpGateway.port" });
+  }
+
+  /** Takes what the core wrote for the gateway's connections. */
+  flush(dirty: readonly ClientConnection[]): void {
+    this.port.flush(dirty);
+  }
+
+  get statistics(): GatewayStatistics {
+    const { sessions, watches } = this.services;
+    const { requests, clientErrors, serverErrors } = this;
+    return {
+      requests,
+      clientErrors,
+      serverErrors,
+      streamsCut: watches.cutCount,
+      connections: this.peers.size,
+      sessions: sessions.count,
+      streams: watches.count,
+    };
+  }
+
+  /** Sessions of HTTP clients are left to their timeouts; those of the gateway itself are closed. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.services.watches.end();
+    this.services.sessions.end();
+    this.server.closeAllConnections();
+    await closed;
+    await this.own.close();
+  }
+
+  private connected(socket: Socket): void {
+    const address = addressOf(socket);
+    this.peers.set(socket, { address, ids: idsOf(address), busy: false, waiting: [] });
+    socket.on("close", () => this.peers.delete(socket));
+  }
+
+  private accept(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const peer = this.peers.get(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (!peer.busy) {
+      peer.busy = true;
+      void this.serve(peer, request, response);
+    } else if (peer.waiting.length < GATEWAY_LIMITS.pipelinedMax) {
+      peer.waiting.push([request, response]);
+    } else {
+      // Node reads on as long as nothing was answered, so this is where it ends.
+      socket.destroy();
+    }
+  }
+
+  private async serve(peer: Peer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.answer(peer, request, response);
+    for (let next = peer.waiting.shift(); next !== undefined; next = peer.waiting.shift()) {
+      if (!next[0].socket.destroyed) await this.answer(peer, ...next);
+    }
+    peer.busy = false;
+  }
+
+  private async answer(peer: Peer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.requests++;
+    let exchange: Exchange | undefined;
+    let path = "";
+    try {
+      const resource = parseResource(request.url ?? "");
+      path = resource.rest;
+      checkHost(request, this.configuration);
+      const originHeaders = checkOrigin(request, this.configuration);
+      exchange = new Exchange(request, response, resource, peer.address, peer.ids, originHeaders);
+      await this.handle(exchange, resource, peer);
+    } catch (error) {
+      this.refuse(request, response, exchange, error, path);
+    }
+    if (response.statusCode >= 500) this.serverErrors++;
+    else if (response.statusCode >= 400) this.clientErrors++;
+  }
+
+  private async handle(exchange: Exchange, { family, rest }: Resource, peer: Peer): Promise<void> {
+    const { method, headers } = exchange.request;
+    const route = routeOf(family, rest);
+    if (method === "OPTIONS" && headers.origin !== undefined) {
+      exchange.send(204, PREFLIGHT_HEADERS);
+      return;
+    }
+    const handler = handlerOf(route, method ?? "");
+    if (route.isStatic === undefined && !this.own.isOpen) await this.own.whenOpen(GATEWAY_LIMITS.serveWaitMs);
+    await handler(exchange, new SessionlessCaller(this.own, peer.ids), this.services);
+  }
+
+  private refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange | undefined,
+    error: unknown,
+    path: string,
+  ): void {
+    if (error instanceof ClientGone) return;
+    let problem = asProblem(error, path);
+    if (problem === undefined) {
+      this.log.error({ method: request.method, url: request.url, error: String(error) }, "a gateway request failed");
+      problem = new Problem(500, "the server failed; its log says how", "SYSTEMERROR");
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (exchange === undefined) sendProblem(request, response, problem);
+    else exchange.sendProblem(problem);
+  }
+}
