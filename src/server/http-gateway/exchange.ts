@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { OP } from "../../jute/opcodes.js";
 import type { Id } from "../../jute/records.js";
 import type { Decode, Encode } from "./core-session.js";
+import type { Outbox } from "./outbox.js";
 import type { Problem } from "./problem.js";
 import { PROBLEM_TYPE } from "./representation.js";
 import type { Resource } from "./resource.js";
@@ -17,6 +18,9 @@ export interface Caller {
   write<T>(op: number, encode: Encode, decode: Decode<T>): Promise<T>;
 }
 
+/** Beyond this, copying a body costs more than a second piece. */
+const JOINED_BYTES_MAX = 16_384;
+
 type Headers = Readonly<Record<string, string>>;
 
 /** One HTTP request and its answer. */
@@ -28,6 +32,8 @@ export class Exchange {
   readonly ids: readonly Id[];
   /** What the rules for pages of other origins add to each answer. */
   private readonly originHeaders: Headers | undefined;
+  private readonly outbox: Outbox;
+  wasAnswered = false;
 
   constructor(
     request: IncomingMessage,
@@ -36,6 +42,7 @@ export class Exchange {
     address: string,
     ids: readonly Id[],
     originHeaders: Headers | undefined,
+    outbox: Outbox,
   ) {
     this.request = request;
     this.response = response;
@@ -43,22 +50,30 @@ export class Exchange {
     this.address = address;
     this.ids = ids;
     this.originHeaders = originHeaders;
+    this.outbox = outbox;
   }
 
   /** The whole answer. A HEAD gets everything but the body. */
   send(status: number, headers: Headers, body?: Buffer | string): void {
+    const { request, response, originHeaders } = this;
     const length: Headers = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
-    this.response.writeHead(status, { ...headers, ...length, ...this.originHeaders });
-    if (body === undefined || this.request.method === "HEAD") this.response.end();
-    else this.response.end(body);
+    this.wasAnswered = true;
+    this.outbox.add(() => {
+      response.writeHead(status, { ...headers, ...length, ...originHeaders });
+      if (body === undefined || request.method === "HEAD") response.end();
+      else if (typeof body === "string" || body.length > JOINED_BYTES_MAX) response.end(body);
+      // Node sends a string in one piece with the head, and a buffer in another.
+      else response.end(body.toString("latin1"), "latin1");
+    });
   }
 
   sendProblem(problem: Problem): void {
-    sendProblem(this.request, this.response, problem, this.originHeaders);
+    this.send(problem.status, { "content-type": PROBLEM_TYPE, ...problem.headers }, problem.body);
   }
 
   /** The head of an answer whose body goes on until it is ended. */
   beginStream(contentType: string): void {
+    this.wasAnswered = true;
     this.response.writeHead(200, {
       "content-type": contentType,
       "cache-control": "no-cache",
@@ -67,22 +82,6 @@ export class Exchange {
       ...this.originHeaders,
     });
   }
-}
-
-export function sendProblem(
-  request: IncomingMessage,
-  response: ServerResponse,
-  problem: Problem,
-  headers?: Headers,
-): void {
-  const { body } = problem;
-  response.writeHead(problem.status, {
-    "content-type": PROBLEM_TYPE,
-    "content-length": String(Buffer.byteLength(body)),
-    ...problem.headers,
-    ...headers,
-  });
-  response.end(request.method === "HEAD" ? undefined : body);
 }
 
 /** Everything committed before now is applied here when this resolves. Throws CoreError. */

@@ -8,10 +8,11 @@ import type { Logger } from "../log.js";
 import { ClientGone } from "./body.js";
 import { OwnSessions, SessionlessCaller } from "./callers.js";
 import { CorePort } from "./core-port.js";
-import { Exchange, sendProblem } from "./exchange.js";
+import { Exchange } from "./exchange.js";
 import { addressOf, idsOf } from "./identity.js";
 import { GATEWAY_LIMITS } from "./limits.js";
 import { checkHost, checkOrigin, type OriginRules, PREFLIGHT_HEADERS } from "./origin.js";
+import { Outbox } from "./outbox.js";
 import { asProblem, Problem } from "./problem.js";
 import { parseResource, type Resource } from "./resource.js";
 import { handlerOf, routeOf, type Services } from "./routes.js";
@@ -26,6 +27,9 @@ export interface GatewayConfiguration extends OriginRules {
   /** For a request to come whole, in milliseconds. */
   readonly requestTimeoutMs: number;
 }
+
+/** Of a request whose target is none. */
+const NO_RESOURCE: Resource = { family: "", rest: "", query: new Map() };
 
 /** One connection of an HTTP client, which is served one request at a time, in order. */
 interface Peer {
@@ -47,6 +51,7 @@ export class HttpGateway {
   private readonly own: OwnSessions;
   private readonly services: Services;
   private readonly peers = new Map<Socket, Peer>();
+  private readonly outbox = new Outbox();
   private requests = 0;
   private clientErrors = 0;
   private serverErrors = 0;
@@ -150,24 +155,27 @@ export class HttpGateway {
 
   private async answer(peer: Peer, request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.requests++;
+    const { address, ids } = peer;
+    let resource = NO_RESOURCE;
+    let originHeaders: ReturnType<typeof checkOrigin>;
     let exchange: Exchange | undefined;
-    let path = "";
     try {
-      const resource = parseResource(request.url ?? "");
-      path = resource.rest;
+      resource = parseResource(request.url ?? "");
       checkHost(request, this.configuration);
-      const originHeaders = checkOrigin(request, this.configuration);
-      exchange = new Exchange(request, response, resource, peer.address, peer.ids, originHeaders);
-      await this.handle(exchange, resource, peer);
+      originHeaders = checkOrigin(request, this.configuration);
+      exchange = new Exchange(request, response, resource, address, ids, originHeaders, this.outbox);
+      await this.handle(exchange);
     } catch (error) {
-      this.refuse(request, response, exchange, error, path);
+      // Nobody is there to be told.
+      if (error instanceof ClientGone) return;
+      exchange ??= new Exchange(request, response, resource, address, ids, originHeaders, this.outbox);
+      this.refuse(exchange, error);
     }
-    if (response.statusCode >= 500) this.serverErrors++;
-    else if (response.statusCode >= 400) this.clientErrors++;
   }
 
-  private async handle(exchange: Exchange, { family, rest }: Resource, peer: Peer): Promise<void> {
+  private async handle(exchange: Exchange): Promise<void> {
     const { method, headers } = exchange.request;
+    const { family, rest } = exchange.resource;
     const route = routeOf(family, rest);
     if (method === "OPTIONS" && headers.origin !== undefined) {
       exchange.send(204, PREFLIGHT_HEADERS);
@@ -175,27 +183,19 @@ export class HttpGateway {
     }
     const handler = handlerOf(route, method ?? "");
     if (route.isStatic === undefined && !this.own.isOpen) await this.own.whenOpen(GATEWAY_LIMITS.serveWaitMs);
-    await handler(exchange, new SessionlessCaller(this.own, peer.ids), this.services);
+    await handler(exchange, new SessionlessCaller(this.own, exchange.ids), this.services);
   }
 
-  private refuse(
-    request: IncomingMessage,
-    response: ServerResponse,
-    exchange: Exchange | undefined,
-    error: unknown,
-    path: string,
-  ): void {
-    if (error instanceof ClientGone) return;
-    let problem = asProblem(error, path);
+  private refuse(exchange: Exchange, error: unknown): void {
+    const { request, response, resource } = exchange;
+    let problem = asProblem(error, resource.rest);
     if (problem === undefined) {
       this.log.error({ method: request.method, url: request.url, error: String(error) }, "a gateway request failed");
       problem = new Problem(500, "the server failed; its log says how", "SYSTEMERROR");
     }
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
-    if (exchange === undefined) sendProblem(request, response, problem);
+    if (problem.status >= 500) this.serverErrors++;
+    else this.clientErrors++;
+    if (exchange.wasAnswered) response.destroy();
     else exchange.sendProblem(problem);
   }
 }
