@@ -11,13 +11,14 @@ export interface AttachedProbe {
   version(): Promise<string | undefined>;
 }
 
-function attachedMember(id: number, client: Address, probe: AttachedProbe): Member {
+function attachedMember(id: number, client: Address, http: Address | undefined, probe: AttachedProbe): Member {
   const refuse = async (): Promise<never> => {
     throw new AssertionError(`member ${id} is attached: it has no process of ours to act upon`);
   };
   return {
     id,
     client,
+    http,
     pid: undefined,
     role: () => probe.role(),
     usage: async () => undefined,
@@ -28,11 +29,12 @@ function attachedMember(id: number, client: Address, probe: AttachedProbe): Memb
   };
 }
 
-/** Throws UserError `attachFailed` where none of the addresses answers. */
+/** `httpOf` tells where a server serves HTTP. Throws UserError `attachFailed` where none of the addresses answers. */
 export async function attach(
   target: TargetName,
   addresses: readonly Address[],
   probeOf: (address: Address) => AttachedProbe,
+  httpOf: (address: Address) => Address | undefined = () => undefined,
 ): Promise<Ensemble> {
   const probes = addresses.map(probeOf);
   const versions = await Promise.all(probes.map((probe) => probe.version()));
@@ -40,7 +42,9 @@ export async function attach(
   if (version === undefined) {
     throw new UserError(USER_ERRORS.attachFailed, { target, addresses: addresses.map(formatAddress).join(", ") });
   }
-  const members = addresses.map((address, index) => attachedMember(index + 1, address, probes[index]!));
+  const members = addresses.map((address, index) =>
+    attachedMember(index + 1, address, httpOf(address), probes[index]!),
+  );
   return {
     target,
     managed: false,

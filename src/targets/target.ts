@@ -33,6 +33,8 @@ export interface Member {
   /** From 1. */
   readonly id: number;
   readonly client: Address;
+  /** Where it serves HTTP, as far as that is known here; undefined where it does not. */
+  readonly http?: Address | undefined;
   readonly pid: number | undefined;
   role(): Promise<MemberRole>;
   /** Undefined for an attached member, or one that is not running. */
@@ -70,6 +72,8 @@ export interface StartOptions {
   readonly scratchParent?: string;
   /** Kept after `stop`, with the logs, to look into. */
   readonly keepFolder?: boolean;
+  /** Serve HTTP as well, where a target has an interface for it that is off by itself. */
+  readonly http?: boolean;
   /** Extra lines of configuration, `key: value`, by the target's own names. */
   readonly configuration?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;

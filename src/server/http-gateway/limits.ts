@@ -18,8 +18,8 @@ export const GATEWAY_LIMITS = {
   streamsMax: 10_000,
   /** Comments keep a stream of events from looking dead. */
   heartbeatMs: 15_000,
-  /** What may wait for a reader of events before it is cut off. */
-  streamUnsentBytesMax: 262_144,
+  /** What may wait for a reader of events when more comes; then it is cut off. The events of one turn are never cut. */
+  streamUnsentBytesMax: 1_048_576,
   /** What a reader of events is to wait before it comes again. */
   streamRetryMs: 1_000,
   /** How long a request waits while this server serves nobody, which most elections take less than. */

@@ -106,7 +106,8 @@ function tokenOf({ resource }: Exchange): string {
 
 export async function openSession(exchange: Exchange, sessions: GatewaySessions): Promise<void> {
   allowQuery(exchange.resource.query, NO_NAMES);
-  const { timeoutMs } = checked(SessionBody, (await readJson(exchange.request, SESSION_BODY_BYTES_MAX)) ?? {});
+  const body = await readJson(exchange.request, SESSION_BODY_BYTES_MAX);
+  const { timeoutMs } = checked(SessionBody, body === undefined ? {} : body);
   const session = await sessions.open(timeoutMs, exchange.address, exchange.ids);
   exchange.send(
     201,

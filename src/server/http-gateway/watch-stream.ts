@@ -204,8 +204,10 @@ export class WatchStream implements ConnectionHolder {
   private write(text: string): void {
     if (this.ended) return;
     const { response } = this;
-    response.write(text);
-    if (response.writableLength <= GATEWAY_LIMITS.streamUnsentBytesMax) return;
+    if (response.writableLength <= GATEWAY_LIMITS.streamUnsentBytesMax) {
+      response.write(text);
+      return;
+    }
     this.wasCut = true;
     this.end();
     response.destroy();

@@ -13,16 +13,21 @@ const READY_TIMEOUT_MS = 30_000;
 /** The server writes its log to the standard output. */
 export function planCore(options: StartOptions): EnsemblePlan {
   const settings = zooSettings("core", options.configuration);
+  const withHttp = options.http === true;
   return {
     name: "core",
     version: packageVersion(),
     flags: { fsync: "yes", ...settings },
-    portsPerServer: ZOO_PORTS_PER_SERVER,
+    portsPerServer: ZOO_PORTS_PER_SERVER + (withHttp ? 1 : 0),
     readyTimeoutMs: READY_TIMEOUT_MS,
     prepare: async (folder, ports) => {
-      const members = await writeZooConfigs(folder, ports, settings);
-      return members.map((member) => ({
+      const httpPortOf = (own: readonly number[]): number => own[ZOO_PORTS_PER_SERVER]!;
+      const ownLines = (own: readonly number[]): readonly string[] =>
+        withHttp ? [`httpGateway.port=${httpPortOf(own)}`] : [];
+      const members = await writeZooConfigs(folder, ports, settings, ownLines);
+      return members.map((member, index) => ({
         clientPort: member.clientPort,
+        ...(withHttp ? { httpPort: httpPortOf(ports[index]!) } : {}),
         command: {
           file: process.execPath,
           args: [CLI_PATH, "serve", member.configPath],

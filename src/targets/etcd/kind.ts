@@ -64,6 +64,7 @@ export function planEtcd(installation: EtcdInstallation, options: StartOptions):
           const peerUrl = `http://${LOOPBACK}:${own[1]}`;
           return {
             clientPort,
+            httpPort: clientPort,
             command: {
               file: installation.file,
               args: [
@@ -104,5 +105,11 @@ export const etcd: TargetKind = {
   remedy: REMEDY,
   find: async () => await findEtcd(placesHere()),
   start,
-  attach: (addresses) => attach("etcd", addresses, (address) => etcdProbe(address)),
+  attach: (addresses) =>
+    attach(
+      "etcd",
+      addresses,
+      (address) => etcdProbe(address),
+      (address) => address,
+    ),
 };

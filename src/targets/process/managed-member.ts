@@ -23,6 +23,8 @@ export interface ServerTraits {
 
 export interface MemberPlan {
   readonly clientPort: number;
+  /** Undefined where it serves no HTTP. */
+  readonly httpPort?: number;
   readonly command: SupervisedCommand;
   readonly probe: MemberProbe;
 }
@@ -48,6 +50,7 @@ export class StartFailure extends Error {
 export class ManagedMember implements Member {
   readonly id: number;
   readonly client: Address;
+  readonly http: Address | undefined;
   readonly ports: readonly number[];
   readonly plan: MemberPlan;
   readonly #server: ServerTraits;
@@ -59,6 +62,7 @@ export class ManagedMember implements Member {
   constructor(id: number, plan: MemberPlan, ports: readonly number[], server: ServerTraits) {
     this.id = id;
     this.client = { host: LOOPBACK, port: plan.clientPort };
+    this.http = plan.httpPort === undefined ? undefined : { host: LOOPBACK, port: plan.httpPort };
     this.ports = ports;
     this.plan = plan;
     this.#server = server;

@@ -16,7 +16,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   "admin.enableServer": "false",
 };
 
-const OWNED = /^(dataDir|dataLogDir|clientPort|clientPortAddress|secureClientPort.*|dynamicConfigFile|server\..*)$/;
+const OWNED =
+  /^(httpGateway\.(port|address)|dataDir|dataLogDir|clientPort|clientPortAddress|secureClientPort.*|dynamicConfigFile|server\..*)$/;
 const DURABILITY = /^(zookeeper\.)?(forceSync|leader\.forceSync)$/;
 
 /** The defaults with the user's keys over them. Throws UserError `ownedConfiguration`. */
@@ -41,11 +42,12 @@ export interface ZooMember {
   readonly configPath: string;
 }
 
-/** Writes `member-<id>/zoo.cfg`, and its `data/myid` in an ensemble, for every member. */
+/** Writes `member-<id>/zoo.cfg`, and its `data/myid` in an ensemble, for every member. `ownLines` are a member's own. */
 export async function writeZooConfigs(
   folder: string,
   ports: readonly (readonly number[])[],
   settings: Readonly<Record<string, string>>,
+  ownLines: (ports: readonly number[]) => readonly string[] = () => [],
 ): Promise<ZooMember[]> {
   const servers = ports.map((own, index) => `server.${index + 1}=${LOOPBACK}:${own[1]}:${own[2]}`);
   return await Promise.all(
@@ -59,6 +61,7 @@ export async function writeZooConfigs(
         `dataDir=${dataDir}`,
         `clientPort=${clientPort}`,
         `clientPortAddress=${LOOPBACK}`,
+        ...ownLines(own),
       ];
       if (ports.length > 1) {
         lines.push(...servers);
