@@ -155,6 +155,12 @@ export const USER_ERRORS = {
     what: "the workload of profile {profile} does not run on {target}",
     remedy: "it runs on {targets}",
   },
+  targetWithoutHttp: {
+    code: "TARGET_WITHOUT_HTTP",
+    exitCode: EXIT.usage,
+    what: "it is not known where this {target} serves HTTP",
+    remedy: "name the target without addresses: it is started here, with its interface for HTTP",
+  },
   targetStartFailed: {
     code: "TARGET_START_FAILED",
     exitCode: EXIT.internal,

@@ -280,9 +280,11 @@ export class TargetRunner {
     return {
       driver: this.participant.driver,
       members: this.participant.ensemble.members.map((member) => member.client),
+      http: this.participant.ensemble.members.flatMap(({ http }) => (http === undefined ? [] : [http])),
       root: `${rootPrefix}-${round}`,
       workload: profile.workload,
       keys: kindOf(profile.workload).keys(profile, profile.workload),
+      httpKeys: profile.keys,
       valueBytes: profile.valueBytes,
       distribution: profile.distribution,
       connections: profile.connections,

@@ -47,6 +47,7 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
   });
   const participants = new Participants({
     servers: options.servers,
+    http: options.profile.profile.workload.kind === "http",
     keep: options.keep,
     signal: interrupt.signal,
     tell: (text) => progress.status(text),

@@ -1,3 +1,4 @@
+import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { driverSource } from "../bench/drivers.js";
 import type { Participant } from "../bench/participant.js";
 import type { TargetReference } from "../targets/address.js";
@@ -7,6 +8,8 @@ import type { Ensemble, TargetName } from "../targets/target.js";
 export interface ParticipantsOptions {
   /** Servers of a managed ensemble. */
   readonly servers: number;
+  /** Whether they are to serve HTTP. */
+  readonly http?: boolean;
   readonly keep: boolean;
   readonly signal: AbortSignal;
   readonly tell: (text: string) => void;
@@ -24,14 +27,18 @@ export class Participants {
   /** Throws UserError where the target is missing, does not start or cannot be reached. */
   async add(reference: TargetReference): Promise<void> {
     const kind = targetKind(reference.target);
-    const { servers, keep, signal, tell } = this.options;
+    const { servers, http = false, keep, signal, tell } = this.options;
     let ensemble: Ensemble;
     if (reference.addresses === undefined) {
       tell(`${reference.target}: starting ${servers === 1 ? "a server" : `${servers} servers`}`);
-      ensemble = await kind.start({ servers, keepFolder: keep, signal });
+      ensemble = await kind.start({ servers, http, keepFolder: keep, signal });
     } else {
       tell(`${reference.target}: attaching`);
       ensemble = await kind.attach(reference.addresses);
+    }
+    if (http && ensemble.members.some((member) => member.http === undefined)) {
+      await ensemble.stop();
+      throw new UserError(USER_ERRORS.targetWithoutHttp, { target: reference.target });
     }
     this.all.push({
       label: this.label(reference.target, ensemble.managed),

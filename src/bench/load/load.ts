@@ -6,9 +6,13 @@ import type { DriverSource } from "./driver-source.js";
 export interface LoadJob {
   readonly driver: DriverSource;
   readonly members: readonly Address[];
+  /** Where the members serve HTTP; of use to a workload over HTTP only. */
+  readonly http: readonly Address[];
   readonly root: string;
   readonly workload: Workload;
   readonly keys: number;
+  /** How many values a workload over HTTP writes for itself. */
+  readonly httpKeys: number;
   readonly valueBytes: number;
   readonly distribution: Distribution;
   /** Over all workers. Connection c belongs to worker c modulo `workers`. */

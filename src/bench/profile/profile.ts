@@ -21,7 +21,16 @@ export interface WatchFanoutWorkload {
   readonly kind: "watch-fanout";
 }
 
-export type Workload = MixWorkload | LockWorkload | WatchFanoutWorkload;
+export const HTTP_OPERATIONS = ["read", "readLinearizable", "write"] as const;
+export type HttpOperation = (typeof HTTP_OPERATIONS)[number];
+
+/** Independent requests to the target's interface over HTTP, drawn by weight. */
+export interface HttpWorkload {
+  readonly kind: "http";
+  readonly operations: Readonly<Partial<Record<HttpOperation, number>>>;
+}
+
+export type Workload = HttpWorkload | MixWorkload | LockWorkload | WatchFanoutWorkload;
 
 /** How keys are chosen. */
 export type Distribution = "uniform";

@@ -2,6 +2,7 @@ import type { TargetDriver } from "../../targets/driver.js";
 import type { Load, LoadJob } from "../load/load.js";
 import type { Workload } from "../profile/profile.js";
 import { ActorLoad } from "./actor-load.js";
+import { HttpLoad } from "./http/http-load.js";
 import { LockActor } from "./lock/lock-actor.js";
 import { MixLoad } from "./mix/mix-load.js";
 import { WatchLoad } from "./watch-fanout/watch-load.js";
@@ -11,6 +12,7 @@ type MakeLoad = (job: LoadJob, driver: TargetDriver, worker: number) => Load;
 /** The load of every kind of workload, made in a load worker. */
 const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
   mix: (job, driver, worker) => new MixLoad(job, driver, worker),
+  http: (job, driver, worker) => new HttpLoad(job, driver, worker),
   lock: (job, driver, worker) => new ActorLoad(job, driver, worker, (stage) => new LockActor(stage)),
   "watch-fanout": (job, driver, worker) => new WatchLoad(job, driver, worker),
 };

@@ -1,4 +1,5 @@
 import type { Profile, Workload } from "../profile/profile.js";
+import { httpKind } from "./http/kind.js";
 import { lockKind } from "./lock/kind.js";
 import { mixKind } from "./mix/kind.js";
 import { watchFanoutKind } from "./watch-fanout/kind.js";
@@ -7,6 +8,7 @@ import type { WorkloadKind } from "./workload-kind.js";
 /** Every kind of workload. A new one is added here, to `loads.ts` and to `Workload` in profile.ts. */
 export const WORKLOAD_KINDS = {
   mix: mixKind,
+  http: httpKind,
   lock: lockKind,
   "watch-fanout": watchFanoutKind,
 } as const satisfies { readonly [K in Workload["kind"]]: WorkloadKind<Extract<Workload, { kind: K }>> };
