@@ -155,6 +155,18 @@ export const USER_ERRORS = {
     what: "the workload of profile {profile} does not run on {target}",
     remedy: "it runs on {targets}",
   },
+  remoteHost: {
+    code: "REMOTE_HOST",
+    exitCode: EXIT.usage,
+    what: "'{host}' is not known to be this machine ({reason}), and load is never sent elsewhere by mistake",
+    remedy: "check the address; add --allow-remote if these servers are yours to load",
+  },
+  badUrl: {
+    code: "BAD_URL",
+    exitCode: EXIT.usage,
+    what: "'{value}' is not a URL",
+    remedy: "write one such as http://127.0.0.1:7000/metrics",
+  },
   targetWithoutHttp: {
     code: "TARGET_WITHOUT_HTTP",
     exitCode: EXIT.usage,

@@ -11,6 +11,7 @@ import { Interrupt } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { Participants } from "./participants.js";
 import { Progress } from "./progress.js";
+import { hostsOf, requireLoopback } from "./remote.js";
 import { summaryOf } from "./summary.js";
 import { printResult } from "./table.js";
 
@@ -23,6 +24,8 @@ export interface ComparisonOptions {
   readonly out: string;
   readonly json: boolean;
   readonly keep: boolean;
+  /** Targets may be attached on other machines; not by default. */
+  readonly allowRemote?: boolean;
   readonly output: Output;
   /** A target that does not start is named and left out, as long as one other does. */
   readonly tolerant: boolean;
@@ -40,6 +43,7 @@ export type Measuring = Pick<RunProfileOptions, "profile" | "participants" | "wo
 export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
   const { output } = options;
   requireFit(options);
+  await requireLoopback(hostsOf(options.targets), options.allowRemote ?? false);
   await prepareReportsRoot(options.out);
   const progress = new Progress(output);
   const interrupt = new Interrupt(() => {

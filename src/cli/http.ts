@@ -7,6 +7,7 @@ import { reserveLoopbackPorts } from "../targets/process/ports.js";
 import type { Ensemble } from "../targets/target.js";
 import { Interrupt } from "./interrupt.js";
 import { createOutput } from "./output.js";
+import { hostOfUrl, requireLoopback, withAllowRemote } from "./remote.js";
 import { formatCount } from "./table.js";
 
 const PROMETHEUS_PROVIDER = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
@@ -15,6 +16,7 @@ interface HttpOptions {
   readonly connections: string;
   readonly duration: string;
   readonly json: boolean;
+  readonly allowRemote: boolean;
 }
 
 /** A core that serves metrics on a port of its own. */
@@ -34,7 +36,7 @@ function positive(option: string, text: string): number {
 }
 
 export function httpCommand(): Command {
-  return new Command("http")
+  return withAllowRemote(new Command("http"))
     .description("load an HTTP endpoint with autocannon: by default the metrics of a core that is started for it")
     .argument("[url]", "what to load instead; only ever a server of your own")
     .option("--connections <count>", "connections", "10")
@@ -48,6 +50,7 @@ export function httpCommand(): Command {
       const output = createOutput(options.json);
       const connections = positive("--connections", options.connections);
       const durationSeconds = positive("--duration", options.duration);
+      if (given !== undefined) await requireLoopback([hostOfUrl(given)], options.allowRemote);
       const interrupt = new Interrupt(() => output.line("interrupted"));
       let core: Ensemble | undefined;
       try {

@@ -5,6 +5,7 @@ import { overrideProfile, whole } from "../bench/profile/overrides.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { ComparisonOptions } from "./comparison.js";
 import { createOutput } from "./output.js";
+import { withAllowRemote } from "./remote.js";
 
 /** More load threads than this, or servers on one machine, is a slip of the keyboard. */
 const WORKERS_MAX = 64;
@@ -27,6 +28,7 @@ export interface MeasuringOptions {
   readonly out: string;
   readonly json: boolean;
   readonly keep: boolean;
+  readonly allowRemote: boolean;
 }
 
 /** And what those take beside it that measure it in rounds. */
@@ -54,7 +56,7 @@ export function addRoundOptions(command: Command, roundsByDefault: string): Comm
 }
 
 export function addMeasuringOptions(command: Command): Command {
-  return command
+  return withAllowRemote(command)
     .option("--warm-up <time>", "at the most, over the profile's; 0s for none, and then no ratios")
     .option("--connections <count>", "over the profile's")
     .option("--depth <count>", "outstanding operations per connection, over the profile's")
@@ -78,7 +80,7 @@ export function profileOf(name: string, options: Partial<RoundOptions>): LoadedP
   });
 }
 
-type MeasuringBasics = Pick<ComparisonOptions, "servers" | "workers" | "out" | "json" | "keep" | "output">;
+type MeasuringBasics = Pick<ComparisonOptions, "servers" | "workers" | "out" | "json" | "keep" | "allowRemote" | "output">;
 
 export function measuringBasics(options: MeasuringOptions): MeasuringBasics {
   return {
@@ -87,6 +89,7 @@ export function measuringBasics(options: MeasuringOptions): MeasuringBasics {
     out: options.out,
     json: options.json,
     keep: options.keep,
+    allowRemote: options.allowRemote,
     output: createOutput(options.json),
   };
 }

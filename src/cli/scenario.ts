@@ -13,6 +13,7 @@ import { shownPath } from "./comparison.js";
 import { Interrupt } from "./interrupt.js";
 import { createOutput, type Output } from "./output.js";
 import { Participants } from "./participants.js";
+import { hostOfUrl, hostsOf, requireLoopback, withAllowRemote } from "./remote.js";
 import { summaryOf } from "./summary.js";
 import { alignColumns, printResult } from "./table.js";
 
@@ -24,10 +25,11 @@ interface ScenarioOptions {
   readonly out: string;
   readonly json: boolean;
   readonly keep: boolean;
+  readonly allowRemote: boolean;
 }
 
 export function scenarioCommand(): Command {
-  return new Command("scenario")
+  return withAllowRemote(new Command("scenario"))
     .description("do harm to targets while clients write, and report what the clients felt")
     .argument("<scenario>", `a name (${scenarioNames().join(", ")}), or the path of a YAML file`)
     .requiredOption("--target <target>", "core, zookeeper or etcd; repeatable", collect, [])
@@ -70,6 +72,10 @@ function wholeNumber(option: string, text: string): number {
 
 async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): Promise<ExitCode> {
   const output = createOutput(options.json);
+  const references = options.target.map(parseTargetReference);
+  // The load goes through a Toxiproxy.
+  const proxyHosts = options.toxiproxy === undefined ? [] : [hostOfUrl(options.toxiproxy)];
+  await requireLoopback([...hostsOf(references), ...proxyHosts], options.allowRemote);
   await prepareReportsRoot(options.out);
   const tell = (text: string): void => output.line(text);
   const interrupt = new Interrupt(() => tell("interrupted: ending in order, and keeping what was measured"));
@@ -79,7 +85,7 @@ async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): P
   let toxiproxy: ToxiproxyServer | undefined;
   try {
     if (needsToxiproxy(scenario) && options.toxiproxy === undefined) toxiproxy = await startToxiproxy({ signal });
-    for (const reference of options.target.map(parseTargetReference)) {
+    for (const reference of references) {
       try {
         await participants.add(reference);
       } catch (error) {
