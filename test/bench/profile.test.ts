@@ -20,7 +20,15 @@ function problemsOf(text: string): string[] {
 const LEAST = "name: a\nworkload: {kind: mix, operations: {read: 1}}\nconnections: 2\nduration: 1s\n";
 
 test("every profile that comes with zabench is valid and named as its file", () => {
-  assert.deepEqual(profileNames(), ["lock-exclusive", "read-heavy", "watch-fanout", "write-heavy"]);
+  assert.deepEqual(profileNames(), [
+    "http-mixed",
+    "http-read",
+    "http-write",
+    "lock-exclusive",
+    "read-heavy",
+    "watch-fanout",
+    "write-heavy",
+  ]);
   for (const name of profileNames()) assert.equal(loadProfile(name).profile.name, name);
   assert.deepEqual(loadProfile("read-heavy").profile.workload, { kind: "mix", operations: { read: 90, write: 10 } });
 });
