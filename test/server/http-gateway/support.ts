@@ -124,6 +124,9 @@ export class EventReader {
   }
 }
 
+/** A server that does not close a connection which it should is not waited for any longer. */
+const CLOSE_MS_MAX = 15_000;
+
 /** A connection by hand, for what no HTTP client sends. */
 export class RawHttp {
   readonly socket: Socket;
@@ -150,7 +153,7 @@ export class RawHttp {
 
   /** The status of the first answer, once the server has closed the connection. */
   async finalStatus(): Promise<number> {
-    if (!this.closed) await once(this.socket, "close");
+    if (!this.closed) await once(this.socket, "close", { signal: AbortSignal.timeout(CLOSE_MS_MAX) });
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.received)?.[1] ?? 0);
   }
 }
