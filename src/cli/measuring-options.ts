@@ -80,7 +80,10 @@ export function profileOf(name: string, options: Partial<RoundOptions>): LoadedP
   });
 }
 
-type MeasuringBasics = Pick<ComparisonOptions, "servers" | "workers" | "out" | "json" | "keep" | "allowRemote" | "output">;
+type MeasuringBasics = Pick<
+  ComparisonOptions,
+  "servers" | "workers" | "out" | "json" | "keep" | "allowRemote" | "output"
+>;
 
 export function measuringBasics(options: MeasuringOptions): MeasuringBasics {
   return {

@@ -143,7 +143,6 @@ export class HttpLoad implements Load {
       ...used,
       checks: [tally.report()],
       figures: {},
-      gaps: [],
       disconnects: lanes.reduce((sum, lane) => sum + lane.disconnects, 0),
       sessionsLost: 0,
     };
