@@ -26,6 +26,7 @@ export interface TargetDriver {
 export interface RecipeSessions {
   readonly lock: LockSession;
   readonly watch: WatchSession;
+  readonly kafka: KafkaSession;
 }
 
 export type Recipe = keyof RecipeSessions;
@@ -124,5 +125,49 @@ export interface WatchSession {
   watch(key: number, onChange: (order: number) => void): Promise<void>;
   /** Changes the value and returns where the change stands in the server's history. */
   change(key: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * A broker or a consumer of Kafka, as it used ZooKeeper. Brokers, consumers and groups are numbers; partitions are counted
+ * in their topic by brokers, and over all topics by consumers.
+ */
+export interface KafkaSession {
+  /** For as long as the session lasts. */
+  registerBroker(broker: number): Promise<void>;
+  /** The brokers registered, ascending; `onChange` is called once, when that has changed. */
+  liveBrokers(onChange: () => void): Promise<readonly number[]>;
+  /**
+   * Becomes the controller for as long as the session lasts, and returns its epoch; undefined where there is one, and then
+   * `onGone` is called once, when that is gone.
+   */
+  becomeController(broker: number, onGone: () => void): Promise<number | undefined>;
+  /** The controller's: `replicas` by partition, each led by its first. False where the topic is there already. */
+  createTopic(topic: string, replicas: readonly (readonly number[])[], controllerEpoch: number): Promise<boolean>;
+  /** The controller's. */
+  deleteTopic(topic: string, partitions: number): Promise<void>;
+  /** How many partitions a topic has; 0 where there is none of that name. */
+  partitionsOf(topic: string): Promise<number>;
+  leaderOf(topic: string, partition: number): Promise<number>;
+  /** The controller's: gives the partition to `replicas`, to be led by the first. */
+  assignPartition(
+    topic: string,
+    partition: number,
+    replicas: readonly number[],
+    controllerEpoch: number,
+  ): Promise<void>;
+  /** The leader's; false where `broker` does not lead the partition, or somebody else wrote its state in between. */
+  changeIsr(topic: string, partition: number, broker: number, isr: readonly number[]): Promise<boolean>;
+  /** For as long as the session lasts. */
+  joinGroup(group: number, consumer: number): Promise<void>;
+  /** The consumers of the group, ascending; `onChange` is called once, when that has changed. */
+  groupMembers(group: number, onChange: () => void): Promise<readonly number[]>;
+  /** False where another consumer owns it. */
+  claimPartition(group: number, partition: number, consumer: number): Promise<boolean>;
+  releasePartition(group: number, partition: number): Promise<void>;
+  /** 0 where none was committed. */
+  fetchOffset(group: number, partition: number): Promise<number>;
+  commitOffset(group: number, partition: number, offset: number): Promise<void>;
+  /** Ends the session, so that the registrations and what it owns go at once. */
   close(): Promise<void>;
 }

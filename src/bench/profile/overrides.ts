@@ -37,7 +37,13 @@ export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides
   const profile: Profile = {
     ...base,
     durationMicros: micros("--duration", options.duration, 1) ?? base.durationMicros,
-    connections: whole("--connections", options.connections, PROFILE_LIMITS.connectionsMax) ?? base.connections,
+    connections:
+      whole(
+        "--connections",
+        options.connections,
+        PROFILE_LIMITS.connectionsMax,
+        kindOf(base.workload).connectionsMin?.(base.workload),
+      ) ?? base.connections,
     depth: whole("--depth", options.depth, PROFILE_LIMITS.depthMax) ?? base.depth,
     rounds: whole("--rounds", options.rounds, PROFILE_LIMITS.roundsMax) ?? base.rounds,
     seed: whole("--seed", options.seed, 0xffff_ffff, 0) ?? base.seed,

@@ -1,6 +1,7 @@
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { z } from "zod";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
+import { WORKLOAD_KINDS } from "../workloads/registry.js";
 import type { Profile } from "./profile.js";
 import { knownKeys, profileSchema } from "./schema.js";
 
@@ -96,7 +97,7 @@ function describe(issue: Issue): string {
     case "invalid_value":
       return `must be ${issue.values.map((value) => `'${String(value)}'`).join(" or ")}`;
     case "invalid_union":
-      if (issue.path.at(-1) === "kind") return "must be 'mix', 'lock' or 'watch-fanout'";
+      if (issue.path.at(-1) === "kind") return `must be one of ${Object.keys(WORKLOAD_KINDS).join(", ")}`;
       if (issue.path.at(-1) === "loop") return "must be 'closed' or a rate, such as {rate: 5000/s}";
       return "has a value of the wrong kind";
     case "too_small":

@@ -30,7 +30,26 @@ export interface HttpWorkload {
   readonly operations: Readonly<Partial<Record<HttpOperation, number>>>;
 }
 
-export type Workload = HttpWorkload | MixWorkload | LockWorkload | WatchFanoutWorkload;
+/** The first `brokers` connections are brokers, the others consumers, spread over `groups`. */
+export interface KafkaMetadataWorkload {
+  readonly kind: "kafka-metadata";
+  readonly brokers: number;
+  readonly topics: number;
+  /** Of each topic. */
+  readonly partitions: number;
+  readonly groups: number;
+  /** How long a broker stays, on average; then it is away for `awayMicros`. */
+  readonly brokerLifeMicros: number;
+  /** The same of a consumer. */
+  readonly consumerLifeMicros: number;
+  readonly awayMicros: number;
+  /** Between a broker's changes of in-sync replicas. */
+  readonly isrIntervalMicros: number;
+  /** Between a consumer's commits. */
+  readonly commitIntervalMicros: number;
+}
+
+export type Workload = HttpWorkload | MixWorkload | LockWorkload | WatchFanoutWorkload | KafkaMetadataWorkload;
 
 /** How keys are chosen. */
 export type Distribution = "uniform";

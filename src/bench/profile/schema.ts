@@ -111,6 +111,14 @@ export const profileSchema = profileObject
         context.addIssue({ code: "custom", path: ["depth"], message: `must be 1 in a ${workload.kind} workload` });
       }
     }
+    const connectionsMin = kind.connectionsMin?.(workload) ?? 1;
+    if (value.connections < connectionsMin) {
+      context.addIssue({
+        code: "custom",
+        path: ["connections"],
+        message: `must be at least ${connectionsMin} in this workload`,
+      });
+    }
     const names = [...kind.operations(workload), "total"];
     for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
       if (names.includes(metric)) continue;

@@ -1,13 +1,19 @@
 import type { TargetDriver } from "../../targets/driver.js";
 import type { Load, LoadJob } from "../load/load.js";
 import type { Workload } from "../profile/profile.js";
+import type { Actor, Stage } from "./actor.js";
 import { ActorLoad } from "./actor-load.js";
 import { HttpLoad } from "./http/http-load.js";
+import { kafkaActor } from "./kafka-metadata/actors.js";
 import { LockActor } from "./lock/lock-actor.js";
 import { MixLoad } from "./mix/mix-load.js";
 import { WatchLoad } from "./watch-fanout/watch-load.js";
 
 type MakeLoad = (job: LoadJob, driver: TargetDriver, worker: number) => Load;
+
+function actors(makeActor: (stage: Stage) => Actor): MakeLoad {
+  return (job, driver, worker) => new ActorLoad(job, driver, worker, makeActor);
+}
 
 /** The load of every kind of workload, made in a load worker. */
 const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
@@ -15,6 +21,7 @@ const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
   http: (job, driver, worker) => new HttpLoad(job, driver, worker),
   lock: (job, driver, worker) => new ActorLoad(job, driver, worker, (stage) => new LockActor(stage)),
   "watch-fanout": (job, driver, worker) => new WatchLoad(job, driver, worker),
+  "kafka-metadata": actors((stage) => kafkaActor(stage)),
 };
 
 export function createLoad(job: LoadJob, driver: TargetDriver, worker: number): Load {

@@ -1,5 +1,6 @@
 import type { Profile, Workload } from "../profile/profile.js";
 import { httpKind } from "./http/kind.js";
+import { kafkaMetadataKind } from "./kafka-metadata/kind.js";
 import { lockKind } from "./lock/kind.js";
 import { mixKind } from "./mix/kind.js";
 import { watchFanoutKind } from "./watch-fanout/kind.js";
@@ -11,6 +12,7 @@ export const WORKLOAD_KINDS = {
   http: httpKind,
   lock: lockKind,
   "watch-fanout": watchFanoutKind,
+  "kafka-metadata": kafkaMetadataKind,
 } as const satisfies { readonly [K in Workload["kind"]]: WorkloadKind<Extract<Workload, { kind: K }>> };
 
 export function kindOf(workload: Workload): WorkloadKind {

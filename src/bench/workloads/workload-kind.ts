@@ -19,6 +19,8 @@ export interface WorkloadKind<W extends Workload = Workload> {
   resolve(parsed: never): W;
   /** Whether operations may be outstanding together and come by a schedule; else each step waits for the one before. */
   readonly pipelined: boolean;
+  /** How many connections it needs at the least; 1 where left out. */
+  connectionsMin?(workload: W): number;
   /** What it can be run on. */
   targets(workload: W): readonly TargetName[];
   /** The operations it reports, by name. */

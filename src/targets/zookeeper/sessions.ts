@@ -7,6 +7,7 @@ import type { HeldLock } from "../../client/recipes/held-lock.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
 import type { LockSession, SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
 import type { Address } from "../target.js";
+import { ZooKeeperKafkaSession } from "./kafka-session.js";
 import { keyPath } from "./keys.js";
 
 /** A client on member `index` modulo their number, which goes on to the next ones when that one fails. */
@@ -28,7 +29,19 @@ export async function connectTo(
 export const SESSION_OPENERS: SessionOpeners = {
   lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root),
   watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options.root),
+  kafka: async (options) => await opened(new ZooKeeperKafkaSession(await connectFor(options), options.root)),
 };
+
+/** Closed again where it cannot be opened. */
+async function opened<S extends { open(): Promise<void>; close(): Promise<void> }>(session: S): Promise<S> {
+  try {
+    await session.open();
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
 
 function connectFor({ members, index, sessionTimeoutMs }: SessionOptions): Promise<ZooKeeperClient> {
   return connectTo(members, index, sessionTimeoutMs);
