@@ -27,6 +27,8 @@ export interface RecipeSessions {
   readonly lock: LockSession;
   readonly watch: WatchSession;
   readonly kafka: KafkaSession;
+  readonly codis: CodisSession;
+  readonly ha: HaSession;
 }
 
 export type Recipe = keyof RecipeSessions;
@@ -169,5 +171,63 @@ export interface KafkaSession {
   fetchOffset(group: number, partition: number): Promise<number>;
   commitOffset(group: number, partition: number, offset: number): Promise<void>;
   /** Ends the session, so that the registrations and what it owns go at once. */
+  close(): Promise<void>;
+}
+
+/** One row of a slot table. */
+export interface SlotRow {
+  readonly group: number;
+  /** Where the slot comes from while it is on its way. */
+  readonly from?: number;
+  /** The command that tells of this row; 0 before the first. */
+  readonly command: number;
+}
+
+export interface RoutingCommand {
+  /** From 1, without gaps. */
+  readonly number: number;
+  readonly slot: number;
+}
+
+/** The dashboard or a proxy of Codis. */
+export interface CodisSession {
+  /** Makes the rows of `slots` slots, all of group 0. */
+  createSlots(slots: number): Promise<void>;
+  writeSlot(slot: number, row: SlotRow): Promise<void>;
+  readSlot(slot: number): Promise<SlotRow>;
+  readSlots(slots: number): Promise<readonly SlotRow[]>;
+  /**
+   * Tells every proxy that is registered, and resolves once each has acknowledged or is gone; `onAcknowledged` is called
+   * once for each that has. One command at a time.
+   */
+  broadcast(command: RoutingCommand, onAcknowledged: (proxy: number) => void): Promise<void>;
+  /** For as long as the session lasts. */
+  registerProxy(proxy: number): Promise<void>;
+  /**
+   * Calls `handle` for every command for this proxy, in order and one at a time, and acknowledges it when that resolves.
+   * What is returned is aborted when no more will come.
+   */
+  follow(proxy: number, handle: (command: RoutingCommand) => Promise<void>): Promise<AbortSignal>;
+  close(): Promise<void>;
+}
+
+/** One node of an active and its standbys. */
+export interface HaSession {
+  /** Waits until no other node holds the lock, and takes it. */
+  acquireLock(node: number): Promise<void>;
+  /**
+   * Fences the active before, whose writes are refused from then on: `epoch` is where that stands in history. `fenced` is
+   * false where there was none, or it had stepped down. `writes` is how many were made by all actives so far.
+   */
+  fence(node: number): Promise<{ readonly epoch: number; readonly fenced: boolean; readonly writes: number }>;
+  /**
+   * Writes as the active that this node became by `fence`. Undefined where it was refused, because another has fenced this
+   * one; else where the write stands in history, and how many were made by all actives so far.
+   */
+  write(data: Uint8Array): Promise<{ readonly order: number; readonly writes: number } | undefined>;
+  /** Says that nobody need be fenced, and releases the lock. */
+  stepDown(): Promise<void>;
+  /** Loses the lock as by a lost session; what it could write before, it can until it is fenced. */
+  loseLock(): Promise<void>;
   close(): Promise<void>;
 }

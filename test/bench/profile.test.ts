@@ -99,7 +99,11 @@ keys: 0
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ["a key that is missing", "name: a\nconnections: 1\nduration: 1s\n", /1:1: key 'workload'/],
-  ["a workload of no known kind", LEAST.replace("mix", "mixed"), /2:18: key 'workload.kind': must be one of mix, lock,/],
+  [
+    "a workload of no known kind",
+    LEAST.replace("mix", "mixed"),
+    /2:18: key 'workload.kind': must be one of mix, lock,/,
+  ],
   ["a weight below 0", LEAST.replace("read: 1", "read: -1"), /2:42: .*must be at least 0/],
   ["weights that are all 0", LEAST.replace("read: 1", "read: 0"), /at least one operation needs a weight above 0/],
   ["a loop of no known kind", `${LEAST}loop: open\n`, /5:7: key 'loop': must be 'closed' or a rate/],

@@ -49,7 +49,33 @@ export interface KafkaMetadataWorkload {
   readonly commitIntervalMicros: number;
 }
 
-export type Workload = HttpWorkload | MixWorkload | LockWorkload | WatchFanoutWorkload | KafkaMetadataWorkload;
+/** The first connection is the dashboard, which moves slots between `groups`; the others are proxies. */
+export interface CodisRoutingWorkload {
+  readonly kind: "codis-routing";
+  readonly slots: number;
+  readonly groups: number;
+  /** How long a proxy stays, on average; then it is away for `awayMicros`. */
+  readonly proxyLifeMicros: number;
+  readonly awayMicros: number;
+}
+
+/** Every connection is a node that may be the active; the others stand by. */
+export interface HaFailoverWorkload {
+  readonly kind: "ha-failover";
+  /** How long an active writes before it is lost or steps down, on average. */
+  readonly activeMicros: number;
+  /** The share of actives that step down instead of being lost, 0 to 1. */
+  readonly gracefulShare: number;
+}
+
+export type Workload =
+  | HttpWorkload
+  | MixWorkload
+  | LockWorkload
+  | WatchFanoutWorkload
+  | KafkaMetadataWorkload
+  | CodisRoutingWorkload
+  | HaFailoverWorkload;
 
 /** How keys are chosen. */
 export type Distribution = "uniform";

@@ -3,6 +3,8 @@ import type { Load, LoadJob } from "../load/load.js";
 import type { Workload } from "../profile/profile.js";
 import type { Actor, Stage } from "./actor.js";
 import { ActorLoad } from "./actor-load.js";
+import { codisActor } from "./codis-routing/actors.js";
+import { HaActor } from "./ha-failover/ha-actor.js";
 import { HttpLoad } from "./http/http-load.js";
 import { kafkaActor } from "./kafka-metadata/actors.js";
 import { LockActor } from "./lock/lock-actor.js";
@@ -21,7 +23,9 @@ const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
   http: (job, driver, worker) => new HttpLoad(job, driver, worker),
   lock: (job, driver, worker) => new ActorLoad(job, driver, worker, (stage) => new LockActor(stage)),
   "watch-fanout": (job, driver, worker) => new WatchLoad(job, driver, worker),
-  "kafka-metadata": actors((stage) => kafkaActor(stage)),
+  "kafka-metadata": actors(kafkaActor),
+  "codis-routing": actors(codisActor),
+  "ha-failover": actors((stage) => new HaActor(stage)),
 };
 
 export function createLoad(job: LoadJob, driver: TargetDriver, worker: number): Load {

@@ -1,4 +1,6 @@
 import type { Profile, Workload } from "../profile/profile.js";
+import { codisRoutingKind } from "./codis-routing/kind.js";
+import { haFailoverKind } from "./ha-failover/kind.js";
 import { httpKind } from "./http/kind.js";
 import { kafkaMetadataKind } from "./kafka-metadata/kind.js";
 import { lockKind } from "./lock/kind.js";
@@ -13,6 +15,8 @@ export const WORKLOAD_KINDS = {
   lock: lockKind,
   "watch-fanout": watchFanoutKind,
   "kafka-metadata": kafkaMetadataKind,
+  "codis-routing": codisRoutingKind,
+  "ha-failover": haFailoverKind,
 } as const satisfies { readonly [K in Workload["kind"]]: WorkloadKind<Extract<Workload, { kind: K }>> };
 
 export function kindOf(workload: Workload): WorkloadKind {

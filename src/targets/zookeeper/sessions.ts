@@ -7,6 +7,8 @@ import type { HeldLock } from "../../client/recipes/held-lock.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
 import type { LockSession, SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
 import type { Address } from "../target.js";
+import { ZooKeeperCodisSession } from "./codis-session.js";
+import { ZooKeeperHaSession } from "./ha-session.js";
 import { ZooKeeperKafkaSession } from "./kafka-session.js";
 import { keyPath } from "./keys.js";
 
@@ -30,6 +32,9 @@ export const SESSION_OPENERS: SessionOpeners = {
   lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root),
   watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options.root),
   kafka: async (options) => await opened(new ZooKeeperKafkaSession(await connectFor(options), options.root)),
+  codis: async (options) => await opened(new ZooKeeperCodisSession(await connectFor(options), options.root)),
+  ha: async (options) =>
+    await opened(new ZooKeeperHaSession(await connectFor(options), () => connectFor(options), options.root)),
 };
 
 /** Closed again where it cannot be opened. */
