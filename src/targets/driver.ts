@@ -26,6 +26,11 @@ export interface TargetDriver {
 export interface RecipeSessions {
   readonly lock: LockSession;
   readonly watch: WatchSession;
+  readonly election: ElectionSession;
+  readonly leader: LeaderSession;
+  readonly queue: QueueSession;
+  readonly barrier: BarrierSession;
+  readonly naming: NamingSession;
   readonly kafka: KafkaSession;
   readonly codis: CodisSession;
   readonly ha: HaSession;
@@ -127,6 +132,50 @@ export interface WatchSession {
   watch(key: number, onChange: (order: number) => void): Promise<void>;
   /** Changes the value and returns where the change stands in the server's history. */
   change(key: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A candidate of one election, in the target's own idiom. */
+export interface ElectionSession {
+  /** Waits until this candidate leads. The term is a fencing token: it grows with every leader. */
+  campaign(): Promise<{ readonly term: number }>;
+  resign(): Promise<void>;
+  /** Cuts the connection as a failing network would. The session, and the leadership, lasts. */
+  cut(): void;
+  /** Ends the session, and with it the leadership. */
+  close(): Promise<void>;
+}
+
+/** Who is told of every leader of the election. */
+export interface LeaderSession {
+  /** Calls `onLeader` with the term of the leader there is and of those that follow; of several at once perhaps the last only. */
+  observe(onLeader: (term: number) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One queue, first in, first out. */
+export interface QueueSession {
+  /** Where it fails with a lost connection, the item may be in the queue. */
+  enqueue(data: Uint8Array): Promise<void>;
+  /** Waits for the first item and removes it. Throws the reason of `signal` only where none was taken. */
+  dequeue(signal: AbortSignal): Promise<Buffer | null>;
+  /** As of every enqueue that had ended before the call. */
+  isEmpty(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** One double barrier. */
+export interface BarrierSession {
+  /** Waits until `parties` have come. */
+  enter(parties: number): Promise<void>;
+  /** Waits until everybody who came wants to leave. */
+  leave(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NamingSession {
+  /** A whole number that nobody else is given, from 0, larger than every one that was given before the call. */
+  nextId(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -30,6 +30,36 @@ export interface HttpWorkload {
   readonly operations: Readonly<Partial<Record<HttpOperation, number>>>;
 }
 
+/** Every connection is a candidate, with an observer beside it. */
+export interface LeaderElectionWorkload {
+  readonly kind: "leader-election";
+  readonly leadMicros: number;
+  /** The share of terms that end by a session closed, 0 to 1; the others end by resigning. */
+  readonly lostShare: number;
+  /** The share of terms in the middle of which the leader's connection is cut, 0 to 1. */
+  readonly cutShare: number;
+}
+
+/** The first `producers` connections put items, the others take them. */
+export interface FifoQueueWorkload {
+  readonly kind: "fifo-queue";
+  readonly producers: number;
+  /** How many items there may be in the queue before the producers wait. */
+  readonly capacity: number;
+}
+
+/** Every connection is a party of one double barrier. */
+export interface BarrierWorkload {
+  readonly kind: "barrier";
+  /** Between being let in and asking to leave. */
+  readonly insideMicros: number;
+}
+
+/** Every connection asks for unique ids. */
+export interface NamingWorkload {
+  readonly kind: "naming";
+}
+
 /** The first `brokers` connections are brokers, the others consumers, spread over `groups`. */
 export interface KafkaMetadataWorkload {
   readonly kind: "kafka-metadata";
@@ -73,6 +103,10 @@ export type Workload =
   | MixWorkload
   | LockWorkload
   | WatchFanoutWorkload
+  | LeaderElectionWorkload
+  | FifoQueueWorkload
+  | BarrierWorkload
+  | NamingWorkload
   | KafkaMetadataWorkload
   | CodisRoutingWorkload
   | HaFailoverWorkload;

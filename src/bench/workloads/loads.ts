@@ -3,12 +3,16 @@ import type { Load, LoadJob } from "../load/load.js";
 import type { Workload } from "../profile/profile.js";
 import type { Actor, Stage } from "./actor.js";
 import { ActorLoad } from "./actor-load.js";
+import { PartyActor } from "./barrier/party-actor.js";
 import { codisActor } from "./codis-routing/actors.js";
+import { queueActor } from "./fifo-queue/actors.js";
 import { HaActor } from "./ha-failover/ha-actor.js";
 import { HttpLoad } from "./http/http-load.js";
 import { kafkaActor } from "./kafka-metadata/actors.js";
+import { CandidateActor } from "./leader-election/candidate-actor.js";
 import { LockActor } from "./lock/lock-actor.js";
 import { MixLoad } from "./mix/mix-load.js";
+import { NamingActor } from "./naming/naming-actor.js";
 import { WatchLoad } from "./watch-fanout/watch-load.js";
 
 type MakeLoad = (job: LoadJob, driver: TargetDriver, worker: number) => Load;
@@ -23,6 +27,10 @@ const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
   http: (job, driver, worker) => new HttpLoad(job, driver, worker),
   lock: (job, driver, worker) => new ActorLoad(job, driver, worker, (stage) => new LockActor(stage)),
   "watch-fanout": (job, driver, worker) => new WatchLoad(job, driver, worker),
+  "leader-election": actors((stage) => new CandidateActor(stage)),
+  "fifo-queue": actors(queueActor),
+  barrier: actors((stage) => new PartyActor(stage)),
+  naming: actors((stage) => new NamingActor(stage)),
   "kafka-metadata": actors(kafkaActor),
   "codis-routing": actors(codisActor),
   "ha-failover": actors((stage) => new HaActor(stage)),

@@ -39,16 +39,19 @@ export class SharedLong {
 
 /** Which of growing numbers were taken, as far back as it is long: what was taken twice is found without remembering all. */
 export class SharedRing {
-  private readonly slots: readonly SharedLong[];
+  private readonly words: Int32Array;
+  private readonly at: number;
+  private readonly length: number;
 
-  /** Takes `length` longs of the region, from `at` on. */
+  /** Takes `length` words of the region, from word `at` on. */
   constructor(region: SharedRegion, at: number, length: number) {
-    this.slots = Array.from({ length }, (_, slot) => new SharedLong(region, at + slot));
+    this.words = region.words;
+    this.at = at;
+    this.length = length;
   }
 
-  /** False where `number` was taken before, and none `length` larger since. Numbers are not negative. */
+  /** False where `number` was taken before, and none `length` larger since. Numbers are from 0 to 2^31 - 2. */
   take(number: number): boolean {
-    const slot = this.slots[number % this.slots.length] as SharedLong;
-    return slot.exchange(number + 1) !== number + 1;
+    return Atomics.exchange(this.words, this.at + (number % this.length), number + 1) !== number + 1;
   }
 }

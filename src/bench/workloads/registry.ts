@@ -1,10 +1,14 @@
 import type { Profile, Workload } from "../profile/profile.js";
+import { barrierKind } from "./barrier/kind.js";
 import { codisRoutingKind } from "./codis-routing/kind.js";
+import { fifoQueueKind } from "./fifo-queue/kind.js";
 import { haFailoverKind } from "./ha-failover/kind.js";
 import { httpKind } from "./http/kind.js";
 import { kafkaMetadataKind } from "./kafka-metadata/kind.js";
+import { leaderElectionKind } from "./leader-election/kind.js";
 import { lockKind } from "./lock/kind.js";
 import { mixKind } from "./mix/kind.js";
+import { namingKind } from "./naming/kind.js";
 import { watchFanoutKind } from "./watch-fanout/kind.js";
 import type { WorkloadKind } from "./workload-kind.js";
 
@@ -14,6 +18,10 @@ export const WORKLOAD_KINDS = {
   http: httpKind,
   lock: lockKind,
   "watch-fanout": watchFanoutKind,
+  "leader-election": leaderElectionKind,
+  "fifo-queue": fifoQueueKind,
+  barrier: barrierKind,
+  naming: namingKind,
   "kafka-metadata": kafkaMetadataKind,
   "codis-routing": codisRoutingKind,
   "ha-failover": haFailoverKind,

@@ -11,12 +11,15 @@ import {
 } from "../driver.js";
 import type { Address } from "../target.js";
 import { Channel } from "./channel.js";
+import { EtcdElectionSession } from "./election-session.js";
 import { CONNECTION_LOSS, EtcdError } from "./errors.js";
 import type { GrpcConnection } from "./grpc.js";
 import { prefixEnd, valueKeys } from "./keys.js";
+import { EtcdLeaderSession } from "./leader-session.js";
 import { EtcdLoadSession } from "./load-session.js";
 import { EtcdLockSession } from "./lock-session.js";
 import { DeleteRangeRequest, METHODS, PutRequest, RangeRequest, RequestOp, TxnRequest } from "./messages.js";
+import { EtcdQueueSession } from "./queue-session.js";
 import { unary } from "./unary.js";
 import { EtcdWatchSession } from "./watch-session.js";
 
@@ -41,6 +44,9 @@ class EtcdDriver implements TargetDriver {
   private readonly openers: SessionOpeners = {
     lock: (options) => this.opened(new EtcdLockSession(options)),
     watch: (options) => this.opened(new EtcdWatchSession(options)),
+    election: (options) => this.opened(new EtcdElectionSession(options)),
+    leader: (options) => this.opened(new EtcdLeaderSession(options)),
+    queue: (options) => this.opened(new EtcdQueueSession(options)),
   };
 
   constructor(members: readonly Address[]) {

@@ -108,6 +108,11 @@ export class EtcdLockSession implements LockSession, ChannelListener {
     }
   }
 
+  /** Cuts the connection as a failing network would; the lease, and what is held under it, lasts. */
+  cut(): void {
+    this.channel.leave("cut on request");
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;

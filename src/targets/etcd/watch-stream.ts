@@ -4,9 +4,11 @@ import { STATUS, statusName } from "./errors.js";
 import type { CallHandler, GrpcConnection } from "./grpc.js";
 import { METHODS, WatchCreateRequest, WatchRequest, WatchResponse, type WatchResponseMessage } from "./messages.js";
 
-/** Who watches one key. */
+/** Who watches one key, or a range of them. */
 export interface Watcher {
   readonly key: Buffer;
+  /** Where left out, `key` alone is watched. */
+  readonly rangeEnd?: Buffer;
   /** The first revision wanted; 0 is what follows the creation of the watch. */
   readonly startRevision: number;
   /** The watch is there, and the history stands at `revision`: what follows is reported. */
@@ -39,8 +41,9 @@ export class WatchStream implements CallHandler {
   create(watcher: Watcher): void {
     if (this.over) return;
     this.creating.push(watcher);
-    const { key, startRevision } = watcher;
-    const request = WatchRequest.make({ createRequest: WatchCreateRequest.make({ key, startRevision }) });
+    const { key, rangeEnd, startRevision } = watcher;
+    const range = rangeEnd === undefined ? { key } : { key, rangeEnd };
+    const request = WatchRequest.make({ createRequest: WatchCreateRequest.make({ ...range, startRevision }) });
     this.grpc.send(this.cell, (writer) => WatchRequest.encode(writer, request));
   }
 

@@ -7,10 +7,14 @@ import type { HeldLock } from "../../client/recipes/held-lock.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
 import type { LockSession, SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
 import type { Address } from "../target.js";
+import { ZooKeeperBarrierSession } from "./barrier-session.js";
 import { ZooKeeperCodisSession } from "./codis-session.js";
+import { ZooKeeperElectionSession, ZooKeeperLeaderSession } from "./election-session.js";
 import { ZooKeeperHaSession } from "./ha-session.js";
 import { ZooKeeperKafkaSession } from "./kafka-session.js";
 import { keyPath } from "./keys.js";
+import { ZooKeeperNamingSession } from "./naming-session.js";
+import { ZooKeeperQueueSession } from "./queue-session.js";
 
 /** A client on member `index` modulo their number, which goes on to the next ones when that one fails. */
 export async function connectTo(
@@ -31,6 +35,11 @@ export async function connectTo(
 export const SESSION_OPENERS: SessionOpeners = {
   lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root),
   watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options.root),
+  election: async (options) => new ZooKeeperElectionSession(await connectFor(options), options.root),
+  leader: async (options) => new ZooKeeperLeaderSession(await connectFor(options), options.root),
+  queue: async (options) => new ZooKeeperQueueSession(await connectFor(options), options.root),
+  barrier: async (options) => new ZooKeeperBarrierSession(await connectFor(options), options.root),
+  naming: async (options) => new ZooKeeperNamingSession(await connectFor(options), options.root),
   kafka: async (options) => await opened(new ZooKeeperKafkaSession(await connectFor(options), options.root)),
   codis: async (options) => await opened(new ZooKeeperCodisSession(await connectFor(options), options.root)),
   ha: async (options) =>

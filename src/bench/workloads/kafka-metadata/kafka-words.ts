@@ -6,8 +6,7 @@ import { SharedLong, SharedRing } from "../longs.js";
 const EPOCHS_KEPT = 1_024;
 const EPOCH = 0;
 const CONTROLLER_LOST_AT = 1;
-const EPOCHS = 2;
-const PARTITIONS = EPOCHS + EPOCHS_KEPT;
+const PARTITIONS = 2;
 /** Longs of one partition in one group. */
 const OFFSET = 0;
 const OWNERS = 1;
@@ -15,7 +14,12 @@ const PARTITION_LONGS = 2;
 
 export function kafkaWords(workload: KafkaMetadataWorkload): number {
   const { groups, topics, partitions } = workload;
-  return (PARTITIONS + groups * topics * partitions * PARTITION_LONGS) * 2;
+  return partitionsEnd(groups * topics * partitions) * 2 + EPOCHS_KEPT;
+}
+
+/** Behind the longs of all partitions in all groups. */
+function partitionsEnd(partitions: number): number {
+  return PARTITIONS + partitions * PARTITION_LONGS;
 }
 
 /** What brokers and consumers know together. */
@@ -33,7 +37,7 @@ export class KafkaWords {
     this.partitions = workload.topics * workload.partitions;
     this.epoch = new SharedLong(region, EPOCH);
     this.controllerLostAt = new SharedLong(region, CONTROLLER_LOST_AT);
-    this.epochs = new SharedRing(region, EPOCHS, EPOCHS_KEPT);
+    this.epochs = new SharedRing(region, partitionsEnd(workload.groups * this.partitions) * 2, EPOCHS_KEPT);
   }
 
   /** The largest offset of the partition whose commit was acknowledged. */
