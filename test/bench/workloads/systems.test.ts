@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { EXIT } from "../../../src/base/user-error.js";
+import { parseProfile } from "../../../src/bench/profile/parse.js";
+import type { RunResult } from "../../../src/bench/result.js";
+import { runProfile } from "../../../src/bench/run-profile.js";
+import { exitCodeOf } from "../../../src/bench/verdict.js";
+import { core } from "../../../src/targets/core/kind.js";
+import type { Ensemble } from "../../../src/targets/target.js";
+import { erringSource, type SessionMistake } from "../../support/erring-driver.js";
+
+const ELECTION = "{kind: leader-election, lead: 4ms}";
+const QUEUE = "{kind: fifo-queue, producers: 2, capacity: 20}";
+const KAFKA =
+  "{kind: kafka-metadata, brokers: 2, topics: 2, partitions: 2, groups: 1, brokerLife: 150ms, consumerLife: 150ms, away: 5ms}";
+const CODIS = "{kind: codis-routing, slots: 64, proxyLife: 200ms, away: 5ms}";
+const HA = "{kind: ha-failover, active: 20ms, graceful: 20%}";
+const BARRIER = "{kind: barrier}";
+const NAMING = "{kind: naming}";
+
+/** Each mistake, what it is planted in, and the checks that find it. */
+const PLANTED: readonly (readonly [SessionMistake, string, ...string[]])[] = [
+  ["two-leaders", ELECTION, "one-leader"],
+  ["term-repeats", ELECTION, "terms"],
+  ["item-lost", QUEUE, "items"],
+  ["item-doubled", QUEUE, "items", "producer-order"],
+  ["item-swapped", QUEUE, "items"],
+  ["entered-early", BARRIER, "barrier-entry"],
+  ["left-early", BARRIER, "barrier-exit"],
+  ["id-repeats", NAMING, "unique-ids", "growing-ids"],
+  ["epoch-repeats", KAFKA, "controller-epoch"],
+  ["offset-goes-back", KAFKA, "offsets"],
+  ["partition-owned-twice", KAFKA, "partition-ownership"],
+  ["command-missed", CODIS, "commands"],
+  ["command-reordered", CODIS, "commands"],
+  ["slot-row-stale", CODIS, "slot-rows"],
+  ["fence-ignored", HA, "fencing"],
+  ["fence-goes-back", HA, "epochs"],
+  ["writes-forgotten", HA, "acknowledged-writes"],
+];
+
+describe("workloads of recipes and of what others do with ZooKeeper, on the core", () => {
+  let ensemble: Ensemble | undefined;
+
+  before(async () => {
+    ensemble = await core.start({ servers: 1 });
+  });
+  after(async () => {
+    await ensemble?.stop();
+  });
+
+  async function run(workload: string, durationMs: number, mistake?: SessionMistake): Promise<RunResult> {
+    assert.ok(ensemble);
+    const text = `
+name: test
+workload: ${workload}
+connections: 5
+duration: ${durationMs}ms
+warmUp: {min: 0s, max: 0s}
+rounds: 1
+sessionTimeout: 4s
+`;
+    const members = ensemble.members.map((member) => member.client);
+    return await runProfile({
+      profile: { profile: parseProfile(text, "test.yaml"), text, file: "test.yaml", overrides: {} },
+      participants: [{ label: "core", ensemble, driver: erringSource(members, mistake) }],
+      workers: 2,
+    });
+  }
+
+  for (const workload of [ELECTION, QUEUE, BARRIER, NAMING, KAFKA, CODIS, HA]) {
+    test(`two workers, no mistake: ${workload}`, async () => {
+      const result = await run(workload, 1_200);
+      const target = result.targets[0]!;
+      for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
+      for (const operation of target.operations) {
+        assert.deepEqual(operation.errors, {}, operation.name);
+        assert.ok(operation.ok > 0, `${operation.name} was never measured`);
+      }
+      assert.equal(exitCodeOf(result), EXIT.ok);
+    });
+  }
+
+  for (const [mistake, workload, ...names] of PLANTED) {
+    test(`a client that errs is caught: ${mistake}`, async () => {
+      const result = await run(workload, 1_000, mistake);
+      const { checks } = result.targets[0]!;
+      for (const name of names) {
+        const record = checks.find((check) => check.name === name);
+        assert.equal(record?.verdict, "invalid", JSON.stringify(checks));
+      }
+      assert.equal(exitCodeOf(result), EXIT.inconsistent);
+    });
+  }
+});
