@@ -4,7 +4,7 @@ import type { Tally } from "../../load/tally.js";
 import type { BarrierWorkload } from "../../profile/profile.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
 import { HeldSession } from "../held-session.js";
-import { StepFailed, timed } from "../steps.js";
+import { StepFailed, stepOf, timed } from "../steps.js";
 import { BarrierWords } from "./barrier-words.js";
 
 const RETRY_MS = 20;
@@ -57,7 +57,7 @@ export class PartyActor implements Actor {
     words.lastArrivedAt.raise(nowMicros());
     words.arrived.add(1);
     await this.insisting(turns, async () => {
-      const session = await this.held.open();
+      const session = await stepOf(turns, "enter", () => this.held.open());
       await timed(turns, "enter", () => session.enter(parties));
     });
     if (turns.givenUp) return;
@@ -76,7 +76,7 @@ export class PartyActor implements Actor {
     const parties = this.stage.job.connections;
     this.words.leaving.add(1);
     try {
-      const session = await this.held.open();
+      const session = await stepOf(turns, "leave", () => this.held.open());
       await timed(turns, "leave", () => session.leave());
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;

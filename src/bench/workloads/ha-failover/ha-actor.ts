@@ -9,6 +9,9 @@ import { HeldSession } from "../held-session.js";
 import { StepFailed, stepOf, timed } from "../steps.js";
 import { HaWords } from "./ha-words.js";
 
+/** After a failure. */
+const RETRY_MS = 20;
+
 /**
  * A node that stands by, takes over, fences who was before it, writes for a while, and is lost: it loses its lock and does
  * not know, so it goes on writing until it is refused. `fencing`: nothing that an active writes stands in history after
@@ -43,12 +46,13 @@ export class HaActor implements Actor {
 
   async act(turns: ActorTurns): Promise<void> {
     while (!turns.over) {
-      const session = await this.held.open();
       try {
+        const session = await stepOf(turns, "take-over", () => this.held.open());
         await this.serve(session, turns);
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;
         await this.held.end();
+        await turns.pause(RETRY_MS);
       }
     }
     // Without it nobody's wait for the lock would end with the round.

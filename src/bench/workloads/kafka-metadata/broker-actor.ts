@@ -41,8 +41,8 @@ export class BrokerActor implements Actor {
 
   async act(turns: ActorTurns): Promise<void> {
     while (!turns.over) {
-      const session = await this.held.open();
       try {
+        const session = await stepOf(turns, "broker-register", () => this.held.open());
         await this.live(session, turns);
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;

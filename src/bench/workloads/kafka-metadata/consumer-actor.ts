@@ -47,8 +47,8 @@ export class ConsumerActor implements Actor {
 
   async act(turns: ActorTurns): Promise<void> {
     while (!turns.over) {
-      const session = await this.held.open();
       try {
+        const session = await stepOf(turns, "consumer-join", () => this.held.open());
         await this.live(session, turns);
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;

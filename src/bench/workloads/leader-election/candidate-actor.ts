@@ -50,8 +50,8 @@ export class CandidateActor implements Actor {
   async act(turns: ActorTurns): Promise<void> {
     const logged = this.log.run(turns);
     while (!turns.over) {
-      const session = await this.candidate.open();
       try {
+        const session = await stepOf(turns, "elect", () => this.candidate.open());
         await this.campaign(session, turns);
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;
