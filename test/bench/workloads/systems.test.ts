@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { EXIT } from "../../../src/base/user-error.js";
 import { parseProfile } from "../../../src/bench/profile/parse.js";
+import type { Profile } from "../../../src/bench/profile/profile.js";
 import type { RunResult } from "../../../src/bench/result.js";
 import { runProfile } from "../../../src/bench/run-profile.js";
 import { exitCodeOf } from "../../../src/bench/verdict.js";
+import { kindOf } from "../../../src/bench/workloads/registry.js";
 import { core } from "../../../src/targets/core/kind.js";
 import type { Ensemble } from "../../../src/targets/target.js";
 import { erringSource, type SessionMistake } from "../../support/erring-driver.js";
@@ -39,6 +41,25 @@ const PLANTED: readonly (readonly [SessionMistake, string, ...string[]])[] = [
   ["writes-forgotten", HA, "acknowledged-writes"],
 ];
 
+/** A run is short, and on a busy machine nothing worth judging may happen in one. */
+const ATTEMPTS_MAX = 5;
+
+function parse(workload: string, durationMs: number): Profile {
+  return parseProfile(textOf(workload, durationMs), "test.yaml");
+}
+
+function textOf(workload: string, durationMs: number): string {
+  return `
+name: test
+workload: ${workload}
+connections: 5
+duration: ${durationMs}ms
+warmUp: {min: 0s, max: 0s}
+rounds: 1
+sessionTimeout: 4s
+`;
+}
+
 describe("workloads of recipes and of what others do with ZooKeeper, on the core", () => {
   let ensemble: Ensemble | undefined;
 
@@ -51,18 +72,10 @@ describe("workloads of recipes and of what others do with ZooKeeper, on the core
 
   async function run(workload: string, durationMs: number, mistake?: SessionMistake): Promise<RunResult> {
     assert.ok(ensemble);
-    const text = `
-name: test
-workload: ${workload}
-connections: 5
-duration: ${durationMs}ms
-warmUp: {min: 0s, max: 0s}
-rounds: 1
-sessionTimeout: 4s
-`;
+    const text = textOf(workload, durationMs);
     const members = ensemble.members.map((member) => member.client);
     return await runProfile({
-      profile: { profile: parseProfile(text, "test.yaml"), text, file: "test.yaml", overrides: {} },
+      profile: { profile: parse(workload, durationMs), text, file: "test.yaml", overrides: {} },
       participants: [{ label: "core", ensemble, driver: erringSource(members, mistake) }],
       workers: 2,
     });
@@ -70,26 +83,30 @@ sessionTimeout: 4s
 
   for (const workload of [ELECTION, QUEUE, BARRIER, NAMING, KAFKA, CODIS, HA]) {
     test(`two workers, no mistake: ${workload}`, async () => {
-      const result = await run(workload, 1_200);
-      const target = result.targets[0]!;
-      for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
-      for (const operation of target.operations) {
-        assert.deepEqual(operation.errors, {}, operation.name);
-        assert.ok(operation.ok > 0, `${operation.name} was never measured`);
+      const parsed = parse(workload, 1).workload;
+      const unmeasured = new Set(kindOf(parsed).operations(parsed));
+      for (let attempt = 1; attempt <= ATTEMPTS_MAX && unmeasured.size > 0; attempt++) {
+        const target = (await run(workload, 1_200)).targets[0]!;
+        for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+        for (const operation of target.operations) {
+          assert.deepEqual(operation.errors, {}, operation.name);
+          if (operation.ok > 0) unmeasured.delete(operation.name);
+        }
       }
-      assert.equal(exitCodeOf(result), EXIT.ok);
+      assert.deepEqual([...unmeasured], [], "never measured");
     });
   }
 
   for (const [mistake, workload, ...names] of PLANTED) {
     test(`a client that errs is caught: ${mistake}`, async () => {
-      const result = await run(workload, 1_000, mistake);
-      const { checks } = result.targets[0]!;
-      for (const name of names) {
-        const record = checks.find((check) => check.name === name);
-        assert.equal(record?.verdict, "invalid", JSON.stringify(checks));
+      const unfound = new Set(names);
+      for (let attempt = 1; attempt <= ATTEMPTS_MAX && unfound.size > 0; attempt++) {
+        const result = await run(workload, 1_000, mistake);
+        const invalid = result.targets[0]!.checks.filter((check) => check.verdict === "invalid");
+        for (const { name } of invalid) unfound.delete(name);
+        assert.equal(exitCodeOf(result) === EXIT.inconsistent, invalid.length > 0);
       }
-      assert.equal(exitCodeOf(result), EXIT.inconsistent);
+      assert.deepEqual([...unfound], [], "not found");
     });
   }
 });
