@@ -109,7 +109,7 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   [
     "a workload of no known kind",
     LEAST.replace("mix", "mixed"),
-    /2:18: key 'workload.kind': must be one of mix, lock,/,
+    /2:18: key 'workload.kind': must be one of mix, /,
   ],
   ["a weight below 0", LEAST.replace("read: 1", "read: -1"), /2:42: .*must be at least 0/],
   ["weights that are all 0", LEAST.replace("read: 1", "read: 0"), /at least one operation needs a weight above 0/],
