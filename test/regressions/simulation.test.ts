@@ -40,6 +40,11 @@ const FOUND: readonly FoundSeed[] = [
     profile: "faults",
     story: "a learner whose image took long was outrun again and again by what its leader keeps for it",
   },
+  {
+    seed: 257_366_574,
+    profile: "faults",
+    story: "the simulated network gave the end of an image to a server that had begun again since, by the same number",
+  },
 ];
 
 describe("seeds that failed once", () => {

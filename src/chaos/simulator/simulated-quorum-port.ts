@@ -30,6 +30,7 @@ export interface OutgoingImage {
 
 /** One end of a connection between two servers. */
 interface Socket {
+  readonly connection: ConnectionId;
   readonly peer: SimulatedQuorumPort;
   readonly out: Stream;
   /** The number of the other end, over there. */
@@ -114,7 +115,7 @@ export class SimulatedQuorumPort {
     this.sockets.delete(connection);
     out.send(() => {
       this.network.forget(out);
-      peer.detach(peerConnection);
+      if (this.isJoined(socket)) peer.detach(peerConnection);
     });
   }
 
@@ -128,14 +129,15 @@ export class SimulatedQuorumPort {
   loseConnections(peer: SimulatedQuorumPort): void {
     for (const [connection, socket] of [...this.sockets]) {
       if (socket.peer !== peer) continue;
+      const joined = this.isJoined(socket);
       this.detach(connection);
-      peer.detach(socket.peerConnection);
+      if (joined) peer.detach(socket.peerConnection);
     }
   }
 
   private attach(connection: ConnectionId, peer: SimulatedQuorumPort, peerConnection: ConnectionId): void {
     const out = this.network.open(this.user.id, peer.user.id);
-    this.sockets.set(connection, { peer, out, peerConnection, behindImage: undefined });
+    this.sockets.set(connection, { connection, peer, out, peerConnection, behindImage: undefined });
   }
 
   private detach(connection: ConnectionId): void {
@@ -153,9 +155,19 @@ export class SimulatedQuorumPort {
     else socket.behindImage.push(() => this.write(socket, run));
   }
 
-  private write({ peer, peerConnection, out }: Socket, run: (user: QuorumPortUser, there: ConnectionId) => void): void {
+  private write(socket: Socket, run: (user: QuorumPortUser, there: ConnectionId) => void): void {
+    const { peer, peerConnection, out } = socket;
     out.send(() => {
-      if (peer.sockets.get(peerConnection)?.peer === this) run(peer.user, peerConnection);
+      if (this.isJoined(socket)) run(peer.user, peerConnection);
     });
+  }
+
+  /**
+   * Whether the other end is still that of this connection: a process that began again counts its connections from the
+   * start, and what was sent to the one before is not for it.
+   */
+  private isJoined({ connection, peer, peerConnection }: Socket): boolean {
+    const there = peer.sockets.get(peerConnection);
+    return there?.peer === this && there.peerConnection === connection;
   }
 }
