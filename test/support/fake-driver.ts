@@ -37,6 +37,8 @@ export interface FakeOptions {
   readonly capacityPerSecond?: number | undefined;
   /** The client itself takes so long for each operation, busy all the while. */
   readonly clientBusyMicros?: number | undefined;
+  /** Reads are answered by the history at their send: of operations outstanding together, one may be behind another. */
+  readonly readsAsOfSend?: boolean | undefined;
   /** Every n-th operation of a session fails with NONODE. */
   readonly failEvery?: number | undefined;
   /** Operations of each connection that are noted, in the order they were submitted; 0 for none. */
@@ -245,11 +247,12 @@ class FakeLoadSession implements LoadSession {
     if (clientBusyMicros !== undefined) for (const until = nowMicros() + clientBusyMicros; nowMicros() < until; );
     this.note(operation, key);
     const number = ++this.submitted;
-    if (this.bucket !== undefined) this.bucket.serve(() => this.answer(slot, operation, number));
-    else setImmediate(() => this.answerWhenAwake(slot, operation, number));
+    const sentAt = Atomics.load(this.words, CLOCK);
+    if (this.bucket !== undefined) this.bucket.serve(() => this.answer(slot, operation, number, sentAt));
+    else setImmediate(() => this.answerWhenAwake(slot, operation, number, sentAt));
   }
 
-  private answerWhenAwake(slot: number, operation: number, number: number): void {
+  private answerWhenAwake(slot: number, operation: number, number: number, sentAt: number): void {
     const { stall } = this.options;
     if (stall !== undefined) {
       const answers = Atomics.add(this.words, ANSWERS, 1);
@@ -258,14 +261,14 @@ class FakeLoadSession implements LoadSession {
       if (answers >= stall.afterAnswers && stalled === 0) Atomics.store(this.words, STALLED, now);
       const until = Atomics.load(this.words, STALLED) + stall.millis;
       if (answers >= stall.afterAnswers && now < until) {
-        setTimeout(() => this.answer(slot, operation, number), until - now);
+        setTimeout(() => this.answer(slot, operation, number, sentAt), until - now);
         return;
       }
     }
-    this.answer(slot, operation, number);
+    this.answer(slot, operation, number, sentAt);
   }
 
-  private answer(slot: number, operation: number, number: number): void {
+  private answer(slot: number, operation: number, number: number, sentAt: number): void {
     this.answered++;
     const { failEvery, mistake } = this.options;
     if (failEvery !== undefined && number % failEvery === 0) {
@@ -279,7 +282,7 @@ class FakeLoadSession implements LoadSession {
       this.session.listener.ended(slot, "", Math.max(written, claimed), claimed);
       return;
     }
-    const order = Atomics.load(this.words, CLOCK);
+    const order = this.options.readsAsOfSend === true ? sentAt : Atomics.load(this.words, CLOCK);
     const back =
       (mistake === "order-regresses" && planted) ||
       (mistake === "linearizable-read-stale" && operation === 2 && planted);

@@ -70,7 +70,8 @@ export class RateSearch {
         const beyond = Math.min(rate * BEYOND, maxPerSecond);
         if (beyond <= rate) return "rate-max";
         const verdict = await this.decide(beyond, "beyond");
-        if (!verdict.held) return "found";
+        // A failure of the clients' says nothing of the target's: then nothing is known of what it does beyond.
+        if (!verdict.held) return verdict.clientLimited ? "client-saturated" : "found";
         // The failures below were chance, or another's: it goes on from what held.
         this.low = beyond;
         this.high = null;

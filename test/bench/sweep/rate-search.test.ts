@@ -84,6 +84,11 @@ test("where the clients were the limit the rate is theirs, and said to be", asyn
   assert.ok(search.confirmed! <= 5_000 && search.confirmed! >= 4_750);
 });
 
+test("where the clients fail at 1.25 times of the rate, nothing is known of the target there", async () => {
+  const { search } = searchOf((rate) => ({ held: rate <= 5_000, clientLimited: rate > 5_500 }));
+  assert.equal(await search.run(), "client-saturated");
+});
+
 test("nothing above the highest rate is tried", async () => {
   const { search, probes } = searchOf(() => true, { maxPerSecond: 3_000 });
   assert.equal(await search.run(), "rate-max");

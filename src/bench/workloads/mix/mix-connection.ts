@@ -39,6 +39,8 @@ export class MixConnection implements LoadListener {
   private readonly slotStarted: Float64Array;
   private readonly slotSent: Float64Array;
   private readonly slotFloor: Float64Array;
+  /** How far the session had been shown history when the operation was submitted. */
+  private readonly slotShown: Float64Array;
   private readonly slotBusy: Uint8Array;
   /** A stack of free slots. */
   private readonly free: Int32Array;
@@ -63,6 +65,7 @@ export class MixConnection implements LoadListener {
     this.slotStarted = new Float64Array(job.depth);
     this.slotSent = new Float64Array(job.depth);
     this.slotFloor = new Float64Array(job.depth);
+    this.slotShown = new Float64Array(job.depth);
     this.slotBusy = new Uint8Array(job.depth);
     this.free = new Int32Array(job.depth);
     for (let slot = job.depth - 1; slot >= 0; slot--) this.free[this.freeCount++] = slot;
@@ -204,6 +207,7 @@ export class MixConnection implements LoadListener {
     this.slotOperation[slot] = operation;
     this.slotStarted[slot] = started;
     this.slotSent[slot] = now;
+    this.slotShown[slot] = this.lastOrder;
     this.slotBusy[slot] = 1;
     this.outstanding++;
     this.submitting = true;
@@ -231,8 +235,10 @@ export class MixConnection implements LoadListener {
   private check(slot: number, operation: number, order: number, written: number): void {
     const { checks, choice } = this.host;
     checks.sessionOrder.observations++;
-    if (order < this.lastOrder) checks.sessionRegressed(this.index, this.lastOrder, order);
-    else this.lastOrder = order;
+    // Operations that are outstanding together may be answered in any order: only what had ended before the send counts.
+    const shown = this.slotShown[slot] as number;
+    if (order < shown) checks.sessionRegressed(this.index, shown, order);
+    else if (order > this.lastOrder) this.lastOrder = order;
     const name = choice.operations[operation] as MixOperation;
     if (name === "read") return;
     const floor = this.slotFloor[slot] as number;
