@@ -152,7 +152,7 @@ export const USER_ERRORS = {
   targetUnfit: {
     code: "TARGET_UNFIT",
     exitCode: EXIT.usage,
-    what: "the workload of profile {profile} does not run on {target}",
+    what: "{what} does not run on {target}",
     remedy: "it runs on {targets}",
   },
   remoteHost: {

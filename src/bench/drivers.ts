@@ -1,5 +1,6 @@
 import type { TargetDriver } from "../targets/driver.js";
 import { createEtcdDriver } from "../targets/etcd/driver.js";
+import { createRedisDriver } from "../targets/redis/driver.js";
 import type { Address, TargetName } from "../targets/target.js";
 import { ZooKeeperDriver } from "../targets/zookeeper/driver.js";
 import type { DriverSource } from "./load/driver-source.js";
@@ -12,6 +13,8 @@ export async function openDriver(target: TargetName, members: readonly Address[]
       return new ZooKeeperDriver(target, members);
     case "etcd":
       return await createEtcdDriver(members);
+    case "redis":
+      return await createRedisDriver(members);
   }
 }
 

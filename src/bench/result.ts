@@ -295,6 +295,13 @@ export interface ThresholdRecord {
 
 export interface WarningRecord {
   readonly target: string | null;
-  readonly code: "client-saturated" | "not-warmed" | "too-few-samples" | "send-lag" | "target-missing" | "errors";
+  readonly code:
+    | "client-saturated"
+    | "not-warmed"
+    | "too-few-samples"
+    | "send-lag"
+    | "target-missing"
+    | "errors"
+    | "weaker-promise";
   readonly message: string;
 }

@@ -268,6 +268,9 @@ function warningsOf(profile: Profile, target: TargetResult): WarningRecord[] {
     warnings.push({ target: target.label, code, message });
   };
   if (target.rounds.length === 0) return warnings;
+  for (const caveat of kindOf(profile.workload).caveats?.(target.target, profile.workload) ?? []) {
+    warn("weaker-promise", caveat);
+  }
   if (!target.warmUp.steady) {
     const seconds = (target.warmUp.durationMicros / 1e6).toFixed(1);
     warn("not-warmed", `${target.label} was not steady after ${seconds} s of warm-up; it gets no ratios`);

@@ -2,8 +2,9 @@ import { Command } from "commander";
 import { loadProfile } from "../bench/profile/load.js";
 import { overrideProfile } from "../bench/profile/overrides.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
+import { kindOf } from "../bench/workloads/registry.js";
 import { parseTargetReference } from "../targets/address.js";
-import { TARGET_KINDS } from "../targets/kinds.js";
+import { targetKind } from "../targets/kinds.js";
 import { compareAndReport } from "./comparison.js";
 import { defaultWorkers } from "./measuring-options.js";
 import { createOutput } from "./output.js";
@@ -30,7 +31,9 @@ Examples:
     )
     .action(async (options: { readonly out: string; readonly json: boolean }) => {
       const output = createOutput(options.json);
-      const kinds = Object.values(TARGET_KINDS);
+      const profile = shortProfile();
+      const { workload } = profile.profile;
+      const kinds = kindOf(workload).targets(workload).map(targetKind);
       const found = await Promise.all(kinds.map((kind) => kind.find()));
       output.line("read-heavy: 90% reads, 10% writes, 60 clients, one server each, every write synced to disk");
       kinds.forEach((kind, index) => {
@@ -39,7 +42,7 @@ Examples:
         else output.line(`${kind.name}: ${preferred.version}, ${preferred.origin}`);
       });
       process.exitCode = await compareAndReport({
-        profile: shortProfile(),
+        profile,
         targets: kinds
           .filter((_, index) => (found[index] ?? []).length > 0)
           .map(({ name }) => parseTargetReference(name)),

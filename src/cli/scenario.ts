@@ -8,6 +8,7 @@ import { runScenario } from "../chaos/scenario/run-scenario.js";
 import { type LoadedScenario, needsToxiproxy } from "../chaos/scenario/scenario.js";
 import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
 import { parseTargetReference } from "../targets/address.js";
+import { TARGET_NAMES, type TargetName } from "../targets/target.js";
 import { startToxiproxy, type ToxiproxyServer } from "../targets/toxiproxy.js";
 import { shownPath } from "./comparison.js";
 import { Interrupt } from "./interrupt.js";
@@ -64,6 +65,13 @@ function override(loaded: LoadedScenario, { ensemble, rounds }: ScenarioOptions)
   return { ...loaded, scenario: { ...loaded.scenario, servers, rounds: count }, overrides };
 }
 
+/** Scenarios write and look for what they have written: more than the locks that Redis is measured by. */
+function requireFit(name: string, target: TargetName): void {
+  if (target !== "redis") return;
+  const targets = TARGET_NAMES.filter((each) => each !== target).join(", ");
+  throw new UserError(USER_ERRORS.targetUnfit, { what: `scenario ${name}`, target, targets });
+}
+
 function wholeNumber(option: string, text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text))
     throw new UserError(USER_ERRORS.badNumber, { value: text, min: 1, max: 9_999 }, option);
@@ -87,6 +95,7 @@ async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): P
     if (needsToxiproxy(scenario) && options.toxiproxy === undefined) toxiproxy = await startToxiproxy({ signal });
     for (const reference of references) {
       try {
+        requireFit(scenario.name, reference.target);
         await participants.add(reference);
       } catch (error) {
         if (signal.aborted) return EXIT.interrupted;

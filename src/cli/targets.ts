@@ -52,7 +52,7 @@ function formatTargets(listed: readonly ListedTarget[]): string {
 
 function installCommand(): Command {
   return new Command("install")
-    .description("get Apache ZooKeeper, etcd, its load tool and Toxiproxy; what is there already stays")
+    .description("get Apache ZooKeeper, etcd, its load tool, Redis and Toxiproxy; what is there already stays")
     .argument("[names...]", `what to get: ${TOOLS.map((tool) => tool.name).join(", ")}; all of them by default`)
     .option("--test-tools", "also what only the tests of zabench need, as Debian packages", false)
     .action(async (names: string[], options: { testTools: boolean }) => {

@@ -110,6 +110,8 @@ export async function connect(options: ClientOptions): Promise<ZooKeeperClient> 
  * been carried out all the same. Every failure of the service is a `ZooKeeperError`.
  */
 export class ZooKeeperClient extends EventEmitter<ClientEvents> {
+  /** Watch events that servers have sent, whoever waits for them. */
+  eventsReceived = 0;
   private readonly session: Session;
   private readonly chroot: Chroot;
   private readonly servers: string;
@@ -444,6 +446,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
   private handleEvent(event: records.WatcherEvent, zxid: Zxid): void {
     const type = EVENT_NAMES.get(event.type);
     if (type === undefined || type === "none") return;
+    this.eventsReceived++;
     const watchers = this.watches.take(type, event.path);
     if (watchers.length === 0) return;
     this.delivery.event({ type, path: this.chroot.toClient(event.path), zxid: Math.max(0, zxid) }, watchers);

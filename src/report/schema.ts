@@ -9,7 +9,7 @@ type WarningCode = RunResult["warnings"][number]["code"];
 export const SCHEMA_VERSION: RunResult["schemaVersion"] = 2;
 
 // Keyed by name, so that the compiler refuses a name that is missing here.
-const TARGETS: Readonly<Record<Target, true>> = { core: true, zookeeper: true, etcd: true };
+const TARGETS: Readonly<Record<Target, true>> = { core: true, zookeeper: true, etcd: true, redis: true };
 const WARNING_CODES: Readonly<Record<WarningCode, true>> = {
   "client-saturated": true,
   "not-warmed": true,
@@ -17,6 +17,7 @@ const WARNING_CODES: Readonly<Record<WarningCode, true>> = {
   "send-lag": true,
   "target-missing": true,
   errors: true,
+  "weaker-promise": true,
 };
 
 const SWEEP_OUTCOMES: Readonly<Record<SweepOutcome, true>> = {

@@ -1,7 +1,7 @@
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { type Address, TARGET_NAMES, type TargetName } from "./target.js";
 
-const DEFAULT_PORTS: Readonly<Record<TargetName, number>> = { core: 2181, zookeeper: 2181, etcd: 2379 };
+const DEFAULT_PORTS: Readonly<Record<TargetName, number>> = { core: 2181, zookeeper: 2181, etcd: 2379, redis: 6379 };
 
 export interface TargetReference {
   readonly target: TargetName;

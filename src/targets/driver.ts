@@ -25,6 +25,11 @@ export interface TargetDriver {
 /** What sessions of awaited calls there are, each kind in the target's own idiom. */
 export interface RecipeSessions {
   readonly lock: LockSession;
+  /** A lock that all who wait watch, instead of the one before them. */
+  readonly herdLock: LockSession;
+  readonly sharedLock: SharedLockSession;
+  readonly semaphore: SemaphoreSession;
+  readonly coarseLock: CoarseLockSession;
   readonly watch: WatchSession;
   readonly election: ElectionSession;
   readonly leader: LeaderSession;
@@ -115,11 +120,61 @@ export interface OperationTimes {
   readonly receivedAtMs: number;
 }
 
-/** An exclusive lock in the target's own idiom: ephemeral sequential queue; lease and transaction. */
+export interface Grant {
+  /** Grows with every grant of the same lock; undefined where the target's idiom has none (Redis). */
+  readonly fencingToken: number | undefined;
+}
+
+/** An exclusive lock in the target's own idiom: ephemeral sequential queue; lease and transaction; key with a lease. */
 export interface LockSession {
-  /** Waits for lock number `lock`. The fencing token grows with every grant of the same lock. */
-  acquire(lock: number): Promise<{ readonly fencingToken: number }>;
+  /** How many notifications the target has sent this session: watch events, messages. */
+  readonly events: number;
+  /** Waits for lock number `lock`. */
+  acquire(lock: number): Promise<Grant>;
   release(lock: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type LockMode = "read" | "write";
+
+/** Locks that readers share and writers have to themselves. */
+export interface SharedLockSession {
+  /** See `LockSession.events`. */
+  readonly events: number;
+  /**
+   * Waits for lock number `lock`. The fencing token of a writer is larger than those of everybody granted the lock before,
+   * and that of a reader larger than those of all writers before.
+   */
+  acquire(lock: number, mode: LockMode): Promise<Grant>;
+  release(lock: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One semaphore. */
+export interface SemaphoreSession {
+  /** See `LockSession.events`. */
+  readonly events: number;
+  /** Waits for one of `leases` leases; all sessions give the same number. No two holders have the same fencing token. */
+  acquire(leases: number): Promise<Grant>;
+  release(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SequencedGrant extends Grant {
+  /** Tells a third party who holds the lock: at most 1,024 bytes of UTF-8. */
+  readonly sequencer: string;
+}
+
+/** Exclusive locks for long tenure. */
+export interface CoarseLockSession {
+  /** See `LockSession.events`. */
+  readonly events: number;
+  /** Waits for lock number `lock`; after a holder that was lost for `lockDelayMs` from when the loss was seen. */
+  acquire(lock: number, lockDelayMs: number): Promise<SequencedGrant>;
+  release(lock: number): Promise<void>;
+  /** Whether the holder of `sequencer` holds its lock still. Whoever asks holds nothing. */
+  verify(sequencer: string): Promise<boolean>;
+  /** Ends the session: the service sees a holder as lost. */
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** A system that can be measured. `redis` serves the lock workloads only. */
-export const TARGET_NAMES = ["core", "zookeeper", "etcd"] as const;
+export const TARGET_NAMES = ["core", "zookeeper", "etcd", "redis"] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
 export interface Address {

@@ -280,7 +280,7 @@ describe("etcd driver", () => {
             const { fencingToken } = await session.acquire(5);
             assert.equal(holder, undefined, "two holders of one lock");
             holder = index;
-            tokens.push(fencingToken);
+            tokens.push(fencingToken!);
             await new Promise((resolve) => setImmediate(resolve));
             holder = undefined;
             await session.release(5);
@@ -316,7 +316,7 @@ describe("etcd driver", () => {
         const killedAt = performance.now();
         await holder.terminate();
         const next = await waiting;
-        assert.ok(next.fencingToken > grant.fencingToken);
+        assert.ok(next.fencingToken! > grant.fencingToken);
         assert.ok(performance.now() - killedAt < 10_000);
         await session.release(0);
       });
@@ -333,7 +333,7 @@ describe("etcd driver", () => {
         await ensemble.members[0]?.restart();
         await first.release(1);
         const next = await waiting;
-        assert.ok(next.fencingToken > held.fencingToken);
+        assert.ok(next.fencingToken! > held.fencingToken!);
 
         const short = await driver.openSession("lock", sessionOptions(members, 2, 1_000));
         await short.acquire(2);

@@ -118,7 +118,7 @@ export function describeDriver(subject: DriverSubject): void {
       await Promise.all(
         sessions.map(async (session) => {
           for (let turn = 0; turn < 5; turn++) {
-            tokens.push((await session.acquire(0)).fencingToken);
+            tokens.push((await session.acquire(0)).fencingToken!);
             await session.release(0);
           }
         }),

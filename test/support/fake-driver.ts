@@ -4,7 +4,6 @@ import type { Participant } from "../../src/bench/participant.js";
 import {
   type LoadSession,
   type LoadSessionOptions,
-  type LockSession,
   openerOf,
   type Recipe,
   type RecipeSessions,
@@ -14,6 +13,14 @@ import {
   type WatchSession,
 } from "../../src/targets/driver.js";
 import type { Ensemble, Member, ProcessUsage } from "../../src/targets/target.js";
+import {
+  FAKE_LOCK_WORDS,
+  FakeCoarseLockSession,
+  FakeLockSession,
+  FakeSemaphoreSession,
+  FakeSharedLockSession,
+  type LockMistake,
+} from "./fake-locks.js";
 
 /**
  * A coordination service in shared memory, so that the load workers of one run see the same one. It answers in the next
@@ -23,8 +30,7 @@ export type PlantedMistake =
   | "order-regresses"
   | "writes-reordered"
   | "linearizable-read-stale"
-  | "lock-granted-twice"
-  | "token-repeats"
+  | LockMistake
   | "event-lost"
   | "event-repeated-out-of-order";
 
@@ -48,13 +54,12 @@ export interface FakeOptions {
 }
 
 const CLOCK = 0;
-const HOLDER = 1;
 const CHANGE = 2;
-const GRANTS = 3;
 const ANSWERS = 4;
 const STALLED = 5;
 /** When the bucket has served all it was given, microseconds of the monotonic clock: a 64-bit word. */
 const SERVED_UNTIL = 4;
+const LOCKS = 10;
 const NOTES = 16;
 
 /** Memory of a fake service that notes `operations` of each of `connections`. */
@@ -132,7 +137,11 @@ class FakeDriver implements TargetDriver {
   private readonly words: Int32Array;
   private readonly bucket: Bucket | undefined;
   private readonly openers: SessionOpeners = {
-    lock: () => Promise.resolve(new FakeLockSession(this.options, this.words)),
+    lock: () => Promise.resolve(this.locks(FakeLockSession)),
+    herdLock: () => Promise.resolve(this.locks(FakeLockSession)),
+    sharedLock: () => Promise.resolve(this.locks(FakeSharedLockSession)),
+    semaphore: () => Promise.resolve(this.locks(FakeSemaphoreSession)),
+    coarseLock: () => Promise.resolve(this.locks(FakeCoarseLockSession)),
     watch: ({ index }) => Promise.resolve(new FakeWatchSession(this.options, this.words, index)),
   };
 
@@ -170,6 +179,10 @@ class FakeDriver implements TargetDriver {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private locks<Session>(Kind: new (words: Int32Array, mistake: PlantedMistake | undefined) => Session): Session {
+    return new Kind(this.words.subarray(LOCKS, LOCKS + FAKE_LOCK_WORDS), this.options.mistake);
   }
 }
 
@@ -295,38 +308,6 @@ class FakeLoadSession implements LoadSession {
     const at = NOTES + this.session.index * (noted + 1);
     const count = (this.words[at] as number)++;
     if (count < noted) this.words[at + 1 + count] = (operation << 24) | key;
-  }
-}
-
-class FakeLockSession implements LockSession {
-  private readonly options: FakeOptions;
-  private readonly words: Int32Array;
-
-  constructor(options: FakeOptions, words: Int32Array) {
-    this.options = options;
-    this.words = words;
-  }
-
-  async acquire(): Promise<{ readonly fencingToken: number }> {
-    for (;;) {
-      const free = Atomics.compareExchange(this.words, HOLDER, 0, 1) === 0;
-      const grants = Atomics.load(this.words, GRANTS);
-      if (free || (this.options.mistake === "lock-granted-twice" && grants % 10 === 9)) break;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const token = Atomics.add(this.words, GRANTS, 1) + 1;
-    await new Promise((resolve) => setImmediate(resolve));
-    const repeats = this.options.mistake === "token-repeats" && token % 10 === 9;
-    return { fencingToken: repeats ? token - 1 : token };
-  }
-
-  async release(): Promise<void> {
-    Atomics.store(this.words, HOLDER, 0);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
   }
 }
 

@@ -14,6 +14,38 @@ export interface LockWorkload {
   readonly kind: "lock";
   readonly locks: number;
   readonly holdMicros: number;
+  /** Who waits watches the one before it in the queue, or all watch the lock itself. */
+  readonly watching: "predecessor" | "all";
+}
+
+/** As `LockWorkload`, with locks that readers share. */
+export interface SharedLockWorkload {
+  readonly kind: "shared-lock";
+  readonly locks: number;
+  /** The share of acquisitions that are to write, 0 to 1. */
+  readonly writers: number;
+  readonly holdMicros: number;
+}
+
+/** As `LockWorkload`, for the leases of one semaphore. */
+export interface SemaphoreWorkload {
+  readonly kind: "semaphore";
+  readonly leases: number;
+  readonly holdMicros: number;
+}
+
+/** As `LockWorkload`, with a lock delay after holders that are lost, and third parties that verify sequencers. */
+export interface CoarseLockWorkload {
+  readonly kind: "coarse-lock";
+  readonly locks: number;
+  readonly holdMicros: number;
+  readonly lockDelayMicros: number;
+  /** The share of holds that end with the holder's session instead of a release, 0 to 1. */
+  readonly lost: number;
+  /** The share of connections that are third parties, 0 to 1; one at the least. */
+  readonly verifiers: number;
+  /** Between two verifications of one third party. */
+  readonly verifyEveryMicros: number;
 }
 
 /** One more connection changes a value that all connections watch; the next change follows when all have seen it. */
@@ -109,7 +141,10 @@ export type Workload =
   | NamingWorkload
   | KafkaMetadataWorkload
   | CodisRoutingWorkload
-  | HaFailoverWorkload;
+  | HaFailoverWorkload
+  | SharedLockWorkload
+  | SemaphoreWorkload
+  | CoarseLockWorkload;
 
 /** How keys are chosen. */
 export type Distribution = "uniform";

@@ -4,15 +4,18 @@ import type { Workload } from "../profile/profile.js";
 import type { Actor, Stage } from "./actor.js";
 import { ActorLoad } from "./actor-load.js";
 import { PartyActor } from "./barrier/party-actor.js";
+import { coarseLockActor } from "./coarse-lock/coarse-lock-actor.js";
 import { codisActor } from "./codis-routing/actors.js";
 import { queueActor } from "./fifo-queue/actors.js";
 import { HaActor } from "./ha-failover/ha-actor.js";
 import { HttpLoad } from "./http/http-load.js";
 import { kafkaActor } from "./kafka-metadata/actors.js";
 import { CandidateActor } from "./leader-election/candidate-actor.js";
-import { LockActor } from "./lock/lock-actor.js";
+import { lockContender } from "./lock/lock-contest.js";
 import { MixLoad } from "./mix/mix-load.js";
 import { NamingActor } from "./naming/naming-actor.js";
+import { semaphoreContender } from "./semaphore/semaphore-contest.js";
+import { sharedLockContender } from "./shared-lock/shared-lock-contest.js";
 import { WatchLoad } from "./watch-fanout/watch-load.js";
 
 type MakeLoad = (job: LoadJob, driver: TargetDriver, worker: number) => Load;
@@ -25,7 +28,10 @@ function actors(makeActor: (stage: Stage) => Actor): MakeLoad {
 const LOADS: Readonly<Record<Workload["kind"], MakeLoad>> = {
   mix: (job, driver, worker) => new MixLoad(job, driver, worker),
   http: (job, driver, worker) => new HttpLoad(job, driver, worker),
-  lock: (job, driver, worker) => new ActorLoad(job, driver, worker, (stage) => new LockActor(stage)),
+  lock: actors(lockContender),
+  "shared-lock": actors(sharedLockContender),
+  semaphore: actors(semaphoreContender),
+  "coarse-lock": actors(coarseLockActor),
   "watch-fanout": (job, driver, worker) => new WatchLoad(job, driver, worker),
   "leader-election": actors((stage) => new CandidateActor(stage)),
   "fifo-queue": actors(queueActor),

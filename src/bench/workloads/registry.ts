@@ -1,5 +1,6 @@
 import type { Profile, Workload } from "../profile/profile.js";
 import { barrierKind } from "./barrier/kind.js";
+import { coarseLockKind } from "./coarse-lock/kind.js";
 import { codisRoutingKind } from "./codis-routing/kind.js";
 import { fifoQueueKind } from "./fifo-queue/kind.js";
 import { haFailoverKind } from "./ha-failover/kind.js";
@@ -9,6 +10,8 @@ import { leaderElectionKind } from "./leader-election/kind.js";
 import { lockKind } from "./lock/kind.js";
 import { mixKind } from "./mix/kind.js";
 import { namingKind } from "./naming/kind.js";
+import { semaphoreKind } from "./semaphore/kind.js";
+import { sharedLockKind } from "./shared-lock/kind.js";
 import { watchFanoutKind } from "./watch-fanout/kind.js";
 import type { WorkloadKind } from "./workload-kind.js";
 
@@ -17,6 +20,9 @@ export const WORKLOAD_KINDS = {
   mix: mixKind,
   http: httpKind,
   lock: lockKind,
+  "shared-lock": sharedLockKind,
+  semaphore: semaphoreKind,
+  "coarse-lock": coarseLockKind,
   "watch-fanout": watchFanoutKind,
   "leader-election": leaderElectionKind,
   "fifo-queue": fifoQueueKind,

@@ -23,6 +23,8 @@ export interface WorkloadKind<W extends Workload = Workload> {
   connectionsMin?(workload: W): number;
   /** What it can be run on. */
   targets(workload: W): readonly TargetName[];
+  /** What this workload asks of a target that the target does not promise; said in the report. */
+  caveats?(target: TargetName, workload: W): readonly string[];
   /** The operations it reports, by name. */
   operations(workload: W): readonly string[];
   /** Those that make up `total` and that costs are divided by; the others are parts or views of the same work. */

@@ -42,6 +42,7 @@ function leaseLost(): EtcdError {
  * The fencing token is the revision that created the key.
  */
 export class EtcdLockSession implements LockSession, ChannelListener {
+  events = 0;
   private readonly channel: Channel;
   private readonly options: SessionOptions;
   private lease: Promise<Lease> | undefined;
@@ -236,6 +237,7 @@ export class EtcdLockSession implements LockSession, ChannelListener {
         startRevision: (found.header?.revision ?? 0) + 1,
         created: () => {},
         changed: (response: { events: { type: number }[] }) => {
+          this.events += response.events.length;
           if (response.events.some((event) => event.type === EVENT_TYPE.delete)) end(resolve);
         },
         // What was compacted may have been the deletion: the caller looks again.

@@ -1,12 +1,13 @@
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { etcdTool } from "./etcd.js";
 import { etcdBenchmarkTool } from "./etcd-benchmark.js";
+import { redisTool } from "./redis.js";
 import type { Tool } from "./tool.js";
 import { toxiproxyTool } from "./toxiproxy.js";
 import { zookeeperTool } from "./zookeeper.js";
 
 /** In the order of how long they take, the shortest first. */
-export const TOOLS: readonly Tool[] = [zookeeperTool, toxiproxyTool, etcdTool, etcdBenchmarkTool];
+export const TOOLS: readonly Tool[] = [redisTool, zookeeperTool, toxiproxyTool, etcdTool, etcdBenchmarkTool];
 
 /** All of them where no name is given. Throws UserError `unknownTool`. */
 export function chooseTools(names: readonly string[]): readonly Tool[] {

@@ -1,20 +1,23 @@
-import { assert } from "../../base/assert.js";
 import { connect, type ZooKeeperClient } from "../../client/client.js";
 import { formatHost } from "../../client/connection-string.js";
 import { isZooKeeperError } from "../../client/errors.js";
 import { ExclusiveLock } from "../../client/recipes/exclusive-lock.js";
-import type { HeldLock } from "../../client/recipes/held-lock.js";
+import { HerdLock } from "../../client/recipes/herd-lock.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
-import type { LockSession, SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
+import type { SessionOpeners, SessionOptions, WatchSession } from "../driver.js";
 import type { Address } from "../target.js";
 import { ZooKeeperBarrierSession } from "./barrier-session.js";
+import { ZooKeeperCoarseLockSession } from "./coarse-lock-session.js";
 import { ZooKeeperCodisSession } from "./codis-session.js";
 import { ZooKeeperElectionSession, ZooKeeperLeaderSession } from "./election-session.js";
 import { ZooKeeperHaSession } from "./ha-session.js";
 import { ZooKeeperKafkaSession } from "./kafka-session.js";
 import { keyPath } from "./keys.js";
+import { ZooKeeperLockSession } from "./lock-session.js";
 import { ZooKeeperNamingSession } from "./naming-session.js";
 import { ZooKeeperQueueSession } from "./queue-session.js";
+import { ZooKeeperSemaphoreSession } from "./semaphore-session.js";
+import { ZooKeeperSharedLockSession } from "./shared-lock-session.js";
 
 /** A client on member `index` modulo their number, which goes on to the next ones when that one fails. */
 export async function connectTo(
@@ -33,7 +36,11 @@ export async function connectTo(
 }
 
 export const SESSION_OPENERS: SessionOpeners = {
-  lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root),
+  lock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root, ExclusiveLock),
+  herdLock: async (options) => new ZooKeeperLockSession(await connectFor(options), options.root, HerdLock),
+  sharedLock: async (options) => new ZooKeeperSharedLockSession(await connectFor(options), options.root),
+  semaphore: async (options) => new ZooKeeperSemaphoreSession(await connectFor(options), options.root),
+  coarseLock: async (options) => new ZooKeeperCoarseLockSession(await connectFor(options), options.root),
   watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options.root),
   election: async (options) => new ZooKeeperElectionSession(await connectFor(options), options.root),
   leader: async (options) => new ZooKeeperLeaderSession(await connectFor(options), options.root),
@@ -59,35 +66,6 @@ async function opened<S extends { open(): Promise<void>; close(): Promise<void> 
 
 function connectFor({ members, index, sessionTimeoutMs }: SessionOptions): Promise<ZooKeeperClient> {
   return connectTo(members, index, sessionTimeoutMs);
-}
-
-class ZooKeeperLockSession implements LockSession {
-  private readonly client: ZooKeeperClient;
-  private readonly root: string;
-  private readonly held = new Map<number, HeldLock>();
-
-  constructor(client: ZooKeeperClient, root: string) {
-    this.client = client;
-    this.root = root;
-  }
-
-  async acquire(lock: number): Promise<{ readonly fencingToken: number }> {
-    assert(!this.held.has(lock), `lock ${lock} is held by this session already`);
-    const held = await new ExclusiveLock(this.client, `${this.root}/lock-${lock}`).acquire();
-    this.held.set(lock, held);
-    return { fencingToken: held.fencingToken };
-  }
-
-  async release(lock: number): Promise<void> {
-    const held = this.held.get(lock);
-    assert(held, `lock ${lock} is not held by this session`);
-    this.held.delete(lock);
-    await held.release();
-  }
-
-  async close(): Promise<void> {
-    await this.client.close();
-  }
 }
 
 class ZooKeeperWatchSession implements WatchSession {

@@ -1,24 +1,118 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CoarseLockWords } from "../../../src/bench/workloads/coarse-lock/coarse-words.js";
+import {
+  COARSE_LOCK_CONTEST_WORDS,
+  sharedCoarseLocks,
+  verifierCount,
+} from "../../../src/bench/workloads/coarse-lock/layout.js";
+import { WaitingWords, waitingWords } from "../../../src/bench/workloads/contention/waiting-words.js";
 import { LOCK_WORDS, LockWords } from "../../../src/bench/workloads/lock/lock-words.js";
+import { SemaphoreWords, semaphoreWords } from "../../../src/bench/workloads/semaphore/semaphore-words.js";
+import { SHARED_LOCK_WORDS, SharedLockWords } from "../../../src/bench/workloads/shared-lock/shared-words.js";
 import { WATCH_WORDS, WatchWords } from "../../../src/bench/workloads/watch-fanout/watch-words.js";
 import { LoadShared } from "../../../src/workers/load-shared.js";
 
 test("the words of one lock and those of another do not overlap", () => {
   const { region } = new LoadShared(2, 2 * LOCK_WORDS);
-  const [first, second] = [new LockWords(region, 0), new LockWords(region, 1)];
+  const [first, second] = [new LockWords(region, 0), new LockWords(region, LOCK_WORDS)];
   assert.equal(first.enter(), 0);
   assert.equal(first.enter(), 1);
   assert.equal(second.enter(), 0);
+  first.leave();
+  assert.equal(first.enter(), 1);
   assert.equal(first.exchangeToken(0), -1);
   assert.equal(first.exchangeToken(9), 0);
   assert.equal(second.exchangeToken(1), -1);
-  assert.equal(first.exchangeReleasedAt(1_000_000_000_000), 0);
-  assert.equal(first.exchangeReleasedAt(0), 1_000_000_000_000);
-  assert.equal(second.exchangeReleasedAt(0), 0);
-  assert.equal(first.addWaiter(1), 0);
-  assert.equal(second.waiters, 0);
-  assert.equal(first.waiters, 1);
+});
+
+test("a grant is measured from the release that made it possible, if someone waited", () => {
+  const { region } = new LoadShared(1, 2 * waitingWords(2));
+  const waiting = new WaitingWords(region, 0, 2);
+  const other = new WaitingWords(region, waitingWords(2), 2);
+  waiting.give(5);
+  assert.equal(waiting.take(), 0, "nobody waited");
+  waiting.add(1);
+  assert.equal(waiting.waiters, 1);
+  assert.equal(other.waiters, 0);
+  waiting.give(1_000_000_000_000);
+  waiting.give(1_000_000_000_001);
+  assert.equal(other.take(), 0);
+  assert.deepEqual([waiting.take(), waiting.take(), waiting.take()], [1_000_000_000_000, 1_000_000_000_001, 0]);
+  waiting.give(7);
+  waiting.forget();
+  assert.equal(waiting.take(), 0, "lost, not released");
+  for (const micros of [11, 12, 13]) waiting.give(micros);
+  assert.deepEqual([waiting.take(), waiting.take(), waiting.take()], [13, 12, 0], "the newest of more than can be");
+  waiting.give(8);
+  waiting.add(-1);
+  waiting.give(9);
+  assert.equal(waiting.take(), 0, "the last one who waited gave up");
+});
+
+test("readers and writers of a shared lock are counted apart, and their tokens compared by what each must exceed", () => {
+  const { region } = new LoadShared(1, 2 * SHARED_LOCK_WORDS);
+  const lock = new SharedLockWords(region, SHARED_LOCK_WORDS);
+  assert.deepEqual(lock.enter("read"), { readers: 0, writers: 0 });
+  assert.deepEqual(lock.enter("read"), { readers: 1, writers: 0 });
+  assert.deepEqual(lock.enter("write"), { readers: 2, writers: 0 });
+  lock.leave("read");
+  assert.deepEqual(lock.enter("write"), { readers: 1, writers: 1 });
+  assert.equal(lock.noteToken("read", 5), -1);
+  assert.equal(lock.noteToken("read", 3), -1, "readers come in any order");
+  assert.equal(lock.noteToken("write", 4), 5, "a writer exceeds every reader before");
+  assert.equal(lock.noteToken("write", 9), 5);
+  assert.equal(lock.noteToken("read", 8), 9, "a reader exceeds every writer before");
+  assert.equal(lock.noteToken("read", 12), 9);
+  assert.equal(lock.noteToken("write", 10), 12);
+});
+
+test("holders of a semaphore are counted, and no two may have one token", () => {
+  const semaphore = new SemaphoreWords(new LoadShared(1, semaphoreWords(2)).region, 2);
+  assert.deepEqual([semaphore.enter(), semaphore.enter(), semaphore.enter()], [0, 1, 2]);
+  semaphore.leave();
+  assert.equal(semaphore.enter(), 2);
+  assert.deepEqual([semaphore.noteToken(0), semaphore.noteToken(7)], [true, true]);
+  assert.deepEqual([semaphore.noteToken(0), semaphore.noteToken(7)], [false, false]);
+  semaphore.forgetToken(0);
+  assert.equal(semaphore.noteToken(7), false, "found behind a free place, too");
+  semaphore.forgetToken(7);
+  semaphore.forgetToken(7);
+  assert.equal(semaphore.noteToken(7), true);
+});
+
+test("what a holder shows is whole, and known to have changed", () => {
+  const { region } = new LoadShared(2, 2 * COARSE_LOCK_CONTEST_WORDS);
+  const [, second] = sharedCoarseLocks(region, 2);
+  const { shown } = second!;
+  assert.ok(shown instanceof CoarseLockWords);
+  assert.equal(shown.look(), undefined);
+  shown.show("first");
+  const look = shown.look()!;
+  assert.deepEqual([look.current, look.ended], ["first", ""]);
+  assert.equal(shown.isStill(look.sequence), true);
+  shown.withdraw();
+  assert.equal(shown.look(), undefined);
+  assert.equal(shown.isStill(look.sequence), false);
+  const long = "ü".repeat(512);
+  shown.show(long);
+  shown.withdraw();
+  shown.show("third");
+  assert.deepEqual([shown.look()!.current, shown.look()!.ended], ["third", long]);
+  assert.throws(() => shown.show(`${long}!`), /fits into the words/);
+  shown.lose(1_000_000_000_000, true);
+  assert.deepEqual(shown.takeLoss(), { atMicros: 1_000_000_000_000, awaited: true });
+  assert.equal(shown.takeLoss().atMicros, 0);
+  assert.equal(new LockWords(region, 0).enter(), 0, "nothing of it is the first lock's");
+  assert.equal(second!.held.enter(), 0);
+  assert.equal(second!.waiting.waiters, 0);
+});
+
+test("of the connections some are third parties, one at the least and never all", () => {
+  assert.deepEqual(
+    [1, 2, 3, 10, 10].map((connections, index) => verifierCount(connections, [0.5, 0, 1, 0.2, 0.25][index]!)),
+    [0, 1, 2, 2, 3],
+  );
 });
 
 test("the words of a fan-out do not overlap, and wake who waits for them", async () => {
