@@ -102,6 +102,9 @@ function metricText({ name, value }: MetricRecord): string | undefined {
       return `${value.toFixed(3)} syncs`;
     case "fairness":
       return `fairness ${value.toFixed(3)}`;
+    case "events-per-acquisition":
+      return value === 0 ? undefined : `${value.toFixed(1)} events per acquisition`;
+    case "holders-lost":
     case "disconnects":
     case "sessions-lost":
       return value === 0 ? undefined : `${value} ${name}`;

@@ -137,6 +137,11 @@ test("the lock and watch workloads on the core, with two workers", async () => {
 const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
   [["run", "no-such-profile"], /^zabench: there is no profile 'no-such-profile'/],
   [["run", "read-heavy", "--target", "consul"], /^zabench: 'consul' names no target/],
+  [["run", "read-heavy", "--target", "redis"], /^zabench: profile read-heavy does not run on redis; it runs on core, /],
+  [
+    ["scenario", "leader-kill", "--target", "redis"],
+    /^zabench: scenario leader-kill does not run on redis; it runs on core, zookeeper, etcd/,
+  ],
   [["run", "read-heavy", "--duration", "5"], /^zabench: --duration: '5' is not a duration/],
   [["run", "read-heavy", "--workers", "0"], /^zabench: --workers: '0' is not a whole number/],
   [

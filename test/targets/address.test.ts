@@ -33,6 +33,7 @@ test("addresses attach, in their order, with the usual port where none is given"
     { host: "::1", port: 2379 },
     { host: "10.0.0.1", port: 1 },
   ]);
+  assert.deepEqual(parseTargetReference("redis://h1").addresses, [{ host: "h1", port: 6379 }]);
   assert.deepEqual(parseTargetReference("core://localhost/").addresses, [{ host: "localhost", port: 2181 }]);
 });
 
@@ -40,7 +41,7 @@ test("what names no target says which there are", () => {
   for (const text of ["", "consul", "consul://h:1", "zookeeper:2181", "Zookeeper"]) {
     const error = refusal(text);
     assert.equal(error.kind, USER_ERRORS.unknownTarget, text);
-    assert.match(error.message, /core, zookeeper, etcd/);
+    assert.match(error.message, /core, zookeeper, etcd, redis/);
   }
 });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { findEtcd } from "../../src/targets/etcd/find.js";
 import { findEtcdBenchmark } from "../../src/targets/install/etcd-benchmark.js";
 import { placesHere } from "../../src/targets/places.js";
+import { findRedis } from "../../src/targets/redis/find.js";
 import { findToxiproxy } from "../../src/targets/toxiproxy.js";
 import { findZookeeper } from "../../src/targets/zookeeper/find.js";
 import { FakeMachine } from "./support/fake-programs.js";
@@ -28,6 +29,7 @@ test("the cache is where the user wants it, else where caches are", () => {
 test("an empty machine has nothing", async () => {
   assert.deepEqual(findZookeeper(machine.places), []);
   assert.deepEqual(await findEtcd(machine.places), []);
+  assert.deepEqual(await findRedis(machine.places), []);
   assert.deepEqual(findToxiproxy(machine.places), []);
   assert.deepEqual(findEtcdBenchmark(machine.places), []);
 });
@@ -91,6 +93,15 @@ test("an etcd that does not run here is none", async () => {
   assert.deepEqual(await findEtcd(machine.places), []);
   await chmod(join(machine.folder, "bin/etcd"), 0o644);
   assert.deepEqual(await findEtcd(machine.places), []);
+});
+
+test("Redis on the PATH says its own version; one that does not run here is none", async () => {
+  await machine.program("redis-server", "printf 'Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0\\n'");
+  const [found] = await findRedis(machine.places);
+  assert.deepEqual([found?.version, found?.file], ["7.0.15", join(machine.folder, "bin/redis-server")]);
+  assert.deepEqual(await machine.calls("redis-server"), ["--version"]);
+  await machine.program("redis-server", "exit 1");
+  assert.deepEqual(await findRedis(machine.places), []);
 });
 
 test("Toxiproxy is preferred from the cache", async () => {

@@ -92,10 +92,8 @@ export class RedisLockSession implements LockSession {
     this.held.delete(lock);
     lease.end();
     if (lease.lost) throw leaseLost();
-    const key = lockKey(this.options.root, lock);
-    const channel = releasedChannel(this.options.root, lock);
     const deleted = await this.commands.use(async (connection, again) => {
-      const count = await connection.call("EVAL", RELEASE, 1, key, lease.token, channel);
+      const count = await connection.call(...this.releaseOf(lock, lease));
       // A try whose answer was lost may have deleted the key.
       return count === 1 || again;
     });
@@ -103,7 +101,14 @@ export class RedisLockSession implements LockSession {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.held.keys()].map((lock) => this.release(lock).catch(() => undefined)));
+    const { connection } = this.commands;
+    const releases = [...this.held].map(async ([lock, lease]) => {
+      lease.end();
+      // What cannot be deleted now runs out by itself.
+      await connection?.call(...this.releaseOf(lock, lease)).catch(() => undefined);
+    });
+    this.held.clear();
+    await Promise.all(releases);
     this.commands.close();
     this.notices.close();
     for (const wake of this.wakes.values()) wake();
@@ -111,6 +116,11 @@ export class RedisLockSession implements LockSession {
 
   private get leaseMs(): number {
     return this.options.sessionTimeoutMs;
+  }
+
+  private releaseOf(lock: number, { token }: Lease): readonly (string | number)[] {
+    const { root } = this.options;
+    return ["EVAL", RELEASE, 1, lockKey(root, lock), token, releasedChannel(root, lock)];
   }
 
   /** For as long as the session lives. */

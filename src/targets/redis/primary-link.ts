@@ -17,7 +17,7 @@ export interface LinkOptions {
 /** A connection to the primary of some servers, which is made again when it is lost. */
 export class PrimaryLink {
   private readonly options: LinkOptions;
-  private connection: RedisConnection | undefined;
+  private connection_: RedisConnection | undefined;
   private attempt: Promise<void> | undefined;
   private over = false;
 
@@ -47,8 +47,8 @@ export class PrimaryLink {
     for (let again = false; ; ) {
       this.throwIfClosed();
       try {
-        if (this.connection === undefined) await this.connectOnce();
-        const connection = this.connection;
+        if (this.connection_ === undefined) await this.connectOnce();
+        const connection = this.connection_;
         if (connection !== undefined) return await act(connection, again);
       } catch (error) {
         if (!isPassing(error)) throw error;
@@ -58,9 +58,14 @@ export class PrimaryLink {
     }
   }
 
+  /** The connection, where there is one. */
+  get connection(): RedisConnection | undefined {
+    return this.connection_;
+  }
+
   close(): void {
     this.over = true;
-    this.connection?.end("closed by its owner");
+    this.connection_?.end("closed by its owner");
   }
 
   private throwIfClosed(): void {
@@ -80,9 +85,11 @@ export class PrimaryLink {
     await this.options.welcome?.(connection);
     if (this.over) connection.end("closed by its owner");
     this.throwIfClosed();
-    this.connection = connection;
+    this.connection_ = connection;
     void connection.closed.then(() => {
-      if (this.connection === connection) this.connection = undefined;
+      this.connection_ = undefined;
+      // At once, and not with the next use: who has subscribed waits for what this connection brings.
+      this.use(() => Promise.resolve()).catch(() => undefined);
     });
   }
 }
