@@ -42,7 +42,7 @@ export function addTargetOptions(command: Command, targetsByDefault: string): Co
   return command
     .option(
       "-t, --target <target>",
-      `what to measure, once for each: core, zookeeper or etcd to start one here, zookeeper://host:port,... to use a running one (default: ${targetsByDefault})`,
+      `what to measure, once for each: core, zookeeper, etcd or (for locks) redis to start one here, zookeeper://host:port,... to use a running one (default: ${targetsByDefault})`,
       (target: string, before: readonly string[] | undefined) => [...(before ?? []), target],
     )
     .option("--ensemble <servers>", "servers of each target that is started here", "1");

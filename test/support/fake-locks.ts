@@ -31,11 +31,12 @@ const GRANTS = 5;
 const WRITER = 1 << 16;
 /** Of the coarse lock while its delay passes: nobody's generation. */
 const OPENING = -1;
-/** Of ten grants one is planted. */
-const EVERY = 10;
+/** Of so many grants of a session one is planted. */
+const EVERY = 2;
 
+/** The same in all threads, cut to whole milliseconds. */
 function nowMs(): number {
-  return Math.trunc(performance.timeOrigin + performance.now()) & 0x7fff_ffff;
+  return Number((process.hrtime.bigint() / 1_000_000n) & 0x7fff_ffffn);
 }
 
 /** The locks of one session; `words` are the service's, and the same for all sessions. */
@@ -43,6 +44,7 @@ class FakeLocks {
   readonly events = 0;
   protected readonly words: Int32Array;
   protected readonly mistake: string | undefined;
+  private asked = 0;
 
   constructor(words: Int32Array, mistake: string | undefined) {
     this.words = words;
@@ -55,14 +57,11 @@ class FakeLocks {
 
   /** Asks again in every turn of the event loop until `take` succeeds, or the check is skipped. */
   protected async granted(take: () => boolean): Promise<number> {
-    while (!take() && !(this.mistake === "lock-granted-twice" && this.grants % EVERY === EVERY - 1)) await turn();
+    const skipped = this.mistake === "lock-granted-twice" && ++this.asked % EVERY === 0;
+    while (!take() && !skipped) await turn();
     const token = Atomics.add(this.words, GRANTS, 1) + 1;
     await turn();
-    return this.mistake === "token-repeats" && token % EVERY === EVERY - 1 ? token - 1 : token;
-  }
-
-  private get grants(): number {
-    return Atomics.load(this.words, GRANTS);
+    return this.mistake === "token-repeats" && token % EVERY === 0 ? token - 1 : token;
   }
 }
 
@@ -125,7 +124,7 @@ export class FakeCoarseLockSession extends FakeLocks implements CoarseLockSessio
     this.lockDelayMs = lockDelayMs;
     const generation = await this.granted(() => Atomics.compareExchange(this.words, COARSE, 0, OPENING) === 0);
     if (this.mistake !== "lock-delay-ignored") {
-      await sleep(Math.max(0, Atomics.load(this.words, OPENS_AT) - nowMs()));
+      while (nowMs() < Atomics.load(this.words, OPENS_AT)) await sleep(1);
     }
     Atomics.store(this.words, COARSE, generation);
     this.holds = true;

@@ -47,7 +47,7 @@ export function planRedis(installation: RedisInstallation, options: StartOptions
   return {
     name: "redis",
     version: installation.version,
-    flags: { fsync: "yes", ...settings },
+    flags: { fsync: "yes", ...settings, ...(options.servers > 1 ? { replication: "asynchronous" } : {}) },
     portsPerServer: 1,
     readyTimeoutMs: READY_TIMEOUT_MS,
     prepare: async (folder, ports) => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { driverSource } from "../../../src/bench/drivers.js";
 import type { DriverSource } from "../../../src/bench/load/driver-source.js";
 import { parseProfile } from "../../../src/bench/profile/parse.js";
 import type { TargetResult } from "../../../src/bench/result.js";
@@ -34,7 +33,7 @@ async function runOnCore(workload: keyof typeof WORKLOADS, driver: DriverSource)
 name: test
 workload: ${WORKLOADS[workload]}
 connections: 6
-duration: 2s
+duration: 1500ms
 warmUp: {min: 0s, max: 0s}
 rounds: 1
 sessionTimeout: 10s`;
@@ -60,13 +59,5 @@ for (const [workload, carelessness, check] of CARELESS) {
   test(`${workload} on the core: a session that ${carelessness.replaceAll("-", " ")} is found`, async () => {
     const { checks } = await runOnCore(workload, carelessSource(members, carelessness));
     assert.equal(checks.find((each) => each.name === check)?.verdict, "invalid", JSON.stringify(checks));
-  });
-}
-
-for (const workload of Object.keys(WORKLOADS) as (keyof typeof WORKLOADS)[]) {
-  test(`${workload} on the core: the sessions as they are pass every check`, async () => {
-    const { checks } = await runOnCore(workload, driverSource("core", members));
-    for (const check of checks) assert.equal(check.verdict, "valid", JSON.stringify(check));
-    assert.ok(checks.length >= 2);
   });
 }
