@@ -22,7 +22,6 @@ const LEAST = "name: a\nworkload: {kind: mix, operations: {read: 1}}\nconnection
 test("every profile that comes with zabench is valid and named as its file", () => {
   assert.deepEqual(profileNames(), [
     "barrier",
-    "closed",
     "codis-routing",
     "fifo-queue",
     "ha-failover",
@@ -35,16 +34,39 @@ test("every profile that comes with zabench is valid and named as its file", () 
     "lock-exclusive",
     "lock-herd",
     "lock-shared",
-    "mix",
     "naming",
-    "open",
-    "poisson",
-    "read",
     "read-heavy",
     "semaphore",
-    "total",
     "watch-fanout",
     "write-heavy",
+  ]);
+  for (const name of profileNames()) assert.equal(loadProfile(name).profile.name, name);
+  assert.deepEqual(loadProfile("read-heavy").profile.workload, { kind: "mix", operations: { read: 90, write: 10 } });
+});
+
+test("the least that a profile must say, and what is assumed for the rest", () => {
+  const profile = parseProfile(LEAST, "p.yaml");
+  assert.deepEqual(profile.loop, { kind: "closed" });
+  assert.deepEqual(profile.warmUp, { minMicros: 2_000_000, maxMicros: 20_000_000, steadiness: 0.1 });
+  assert.equal(profile.keys, 1_000);
+  assert.equal(profile.depth, 1);
+  assert.equal(profile.errorsMax, 0);
+});
+
+test("an open loop, sizes, shares and thresholds are read with their units", () => {
+  const profile = parseProfile(
+    `${LEAST}loop: {rate: 5000/s, arrival: poisson}\nvalueBytes: 4KiB\nerrorsMax: 0.5%\nthresholds: {read: ["p(99.9)<5ms"], total: ["rate>=10/s", "errors<1%"]}`,
+    "p.yaml",
+  );
+  assert.deepEqual(profile.loop, { kind: "open", ratePerSecond: 5_000, arrival: "poisson" });
+  assert.equal(profile.valueBytes, 4_096);
+  assert.equal(profile.errorsMax, 0.005);
+  assert.deepEqual(
+    profile.thresholds.map(({ metric, comparison, bound }) => [metric, comparison, bound]),
+    [
+      ["read", "<", 5_000],
+      ["total", ">=", 10],
+      ["total", "<", 0.01],
     ],
   );
 });
@@ -185,5 +207,5 @@ test("a bad option is named", () => {
 });
 
 test("a profile that is not there is named, with those that are", () => {
-  assert.throws(() => loadProfile("nothing-such"), /there is no profile .nothing-such..*lock-exclusive, .*read-heavy/);
+  assert.throws(() => loadProfile("nothing-such"), /there is no profile 'nothing-such'.*lock-exclusive, .*read-heavy/);
 });

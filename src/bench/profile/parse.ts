@@ -109,11 +109,6 @@ function describe(issue: Issue): string {
   }
 }
 
-function oneOf(names: readonly string[]): string {
-  const quoted = names.map((name) => `'${name}'`);
-  return `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
-}
-
 function article(expected: string): string {
   const names: Record<string, string> = { int: "whole number", object: "mapping", array: "list", string: "text" };
   const name = names[expected] ?? expected;
