@@ -218,9 +218,20 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     await this.session.close();
   }
 
-  /** Cuts the connection as a failing network would; the client connects again and resumes the session. */
-  disconnect(): void {
-    this.session.disconnect(new Error("cut on request"));
+  /**
+   * Cuts the connection as a failing network would; the client connects again, not before `awayMs` have passed, and
+   * resumes the session.
+   */
+  disconnect(awayMs = 0): void {
+    this.session.disconnect(new Error("cut on request"), awayMs);
+  }
+
+  /**
+   * Lets go of the session without ending it, as a client that dies does: the connection is dropped, and the session lasts
+   * until it expires or is taken over by its `credentials`. The state of this client is "closed" then.
+   */
+  async abandon(): Promise<void> {
+    await this.session.abandon();
   }
 
   // Nodes

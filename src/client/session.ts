@@ -100,6 +100,8 @@ export class Session implements WireListener {
   private silenceConfirmed = false;
   private expiredBefore = false;
   private hadSession: boolean;
+  /** How long to wait at the least before the next attempt. */
+  private awayMs = 0;
   private closed: (() => void) | undefined;
   private closePromise: Promise<void> | undefined;
 
@@ -201,9 +203,24 @@ export class Session implements WireListener {
     return this.closePromise;
   }
 
-  /** Cuts the connection as a failing network would; the session lives on and is resumed. */
-  disconnect(reason: Error): void {
+  /** Cuts the connection as a failing network would; the session lives on and is resumed after `awayMs` at the earliest. */
+  disconnect(reason: Error, awayMs = 0): void {
+    if (this.wire !== undefined) this.awayMs = awayMs;
     this.wire?.destroy(reason);
+  }
+
+  /** Drops the connection for good; the session lives on for as long as the server lets it. */
+  abandon(): Promise<void> {
+    this.closePromise ??= new Promise((resolve) => {
+      this.closed = resolve;
+      if (this.wire === undefined) {
+        this.becomeClosed();
+        return;
+      }
+      this.state = "closing";
+      this.wire.destroy(new Error("abandoned by its owner"));
+    });
+    return this.closePromise;
   }
 
   // The connection
@@ -260,7 +277,8 @@ export class Session implements WireListener {
       return;
     }
     if (this.state !== "connecting") return;
-    const waitMs = this.options.hosts.failed();
+    const waitMs = Math.max(this.options.hosts.failed(), this.awayMs);
+    this.awayMs = 0;
     this.becomeDue(waitMs, this.reconnect);
     if (wasConnected) this.listener.onDisconnected(reason);
   }

@@ -64,6 +64,55 @@ describe("a session", limit, () => {
     await next;
   });
 
+  it("that is cut stays away for as long as it was told to", async (context) => {
+    const { server, client, connection, states } = await connected(context);
+    const startedMs = performance.now();
+    client.disconnect(150);
+    await connection.closed;
+    const again = await server.accept();
+    await again.nextConnect();
+    // Timers count from the start of their turn of the event loop.
+    assert.ok(performance.now() - startedMs >= 148);
+    again.grant();
+    await client.whenConnected();
+    assert.deepEqual(states, ["disconnected", "connected resumed"]);
+    // Once: another loss is the network's.
+    again.destroy();
+    await server.establish();
+    await client.whenConnected();
+    assert.ok(performance.now() - startedMs < 10_000);
+  });
+
+  it("that is abandoned is not ended: its connection goes without a word", async (context) => {
+    const { server, client, connection, states } = await connected(context);
+    const { credentials } = client;
+    const lost = assert.rejects(client.getData("/a"), named("CONNECTIONLOSS"));
+    await connection.next();
+    await client.abandon();
+    await lost;
+    await connection.closed;
+    assert.deepEqual(states, ["closed"]);
+    assert.equal(client.state, "closed");
+    await assert.rejects(client.getData("/a"), named("SESSIONEXPIRED"));
+    await client.close();
+    const heir = new ZooKeeperClient({ servers: server.address, credentials });
+    context.after(() => heir.close());
+    const next = await server.accept();
+    assert.equal((await next.nextConnect()).sessionId, 0x1234n, "the next connection is that of whoever takes it over");
+    next.grant();
+    await heir.whenConnected();
+  });
+
+  it("that is abandoned while it has no connection looks for none any more", async (context) => {
+    const { client, connection, states } = await connected(context);
+    const disconnected = nextState(client, "disconnected");
+    client.disconnect(60_000);
+    await connection.closed;
+    await disconnected;
+    await client.abandon();
+    assert.deepEqual(states, ["disconnected", "closed"]);
+  });
+
   it("fails what is asked for while there is no connection, at once", async (context) => {
     const { server, client, connection } = await connected(context);
     const disconnected = nextState(client, "disconnected");
