@@ -39,6 +39,14 @@ export interface RecipeSessions {
   readonly kafka: KafkaSession;
   readonly codis: CodisSession;
   readonly ha: HaSession;
+  /** A cache for each value that is watched: it is told of when the cache has it. */
+  readonly configuration: WatchSession;
+  /** Watches that outlive connections. */
+  readonly movingWatch: MovingWatchSession;
+  readonly lifecycle: LifecycleSession;
+  readonly registry: RegistrySession;
+  readonly membership: RosterSession;
+  readonly pubSub: PubSubSession;
 }
 
 export type Recipe = keyof RecipeSessions;
@@ -64,6 +72,8 @@ export interface SessionOptions {
   readonly index: number;
   readonly root: string;
   readonly sessionTimeoutMs: number;
+  /** Of what the session writes; none where left out. */
+  readonly valueBytes?: number;
 }
 
 export interface LoadSessionOptions extends SessionOptions {
@@ -185,8 +195,83 @@ export interface WatchSession {
    * that has to re-arm reads the value while it does so, and reports a change it would have missed.
    */
   watch(key: number, onChange: (order: number) => void): Promise<void>;
-  /** Changes the value and returns where the change stands in the server's history. */
-  change(key: number): Promise<number>;
+  /**
+   * Changes `count` values from number `key` on, by default one, in one transaction; returns where that stands in the
+   * server's history.
+   */
+  change(key: number, count?: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A list of who is there, members of a group for one, which each enters for itself. */
+export interface RosterSession {
+  /** Until it leaves, or the session is over; once at a time. Resolves once others can see it. */
+  enter(name: string): Promise<void>;
+  leave(): Promise<void>;
+  /**
+   * Calls `onNames` with the names that are there, then with all of them after every change, in order; changes that
+   * follow at once may come as one. Called once for a session.
+   */
+  observe(onNames: (names: readonly string[]) => void): Promise<void>;
+  /** Ends the session, so that its name is gone at once. */
+  close(): Promise<void>;
+}
+
+/** Providers of one service, and the discovery cache of a consumer, which `observe` fills. */
+export interface RegistrySession extends RosterSession {
+  /** The load of the provider that this session has entered. */
+  report(load: number): Promise<void>;
+  /** The provider with the least load, from the cache alone; undefined where there is none. */
+  pick(): string | undefined;
+}
+
+/** A message is told apart by its publisher and its number, from 1, of that publisher in that topic. */
+export interface TopicMessage {
+  readonly topic: number;
+  readonly publisher: number;
+  readonly sequence: number;
+}
+
+/** Topics whose subscribers get every message, in the order of publication. */
+export interface PubSubSession {
+  /**
+   * Publishes a message of `valueBytes` bytes, and forgets the one of the same publisher `retained` before it. May be repeated
+   * where it failed: the message is published once.
+   */
+  publish(message: TopicMessage, retained: number): Promise<void>;
+  /**
+   * Calls `onMessage` for every message published from now on, with where it stands in the server's history: each once and
+   * in that order, also over lost connections, while no message is forgotten before it was read.
+   */
+  subscribe(topic: number, onMessage: (message: TopicMessage, order: number) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MovingWatchSession extends WatchSession {
+  /**
+   * Loses its connection, calls `onAway`, and connects again after `awayMs` at the earliest, to the next server where there
+   * are several. Resolves once the server has all watches of the session again; `connectedAtMs` (by performance.now) is
+   * when it had a connection.
+   */
+  move(awayMs: number, onAway: () => void): Promise<{ readonly sameSession: boolean; readonly connectedAtMs: number }>;
+}
+
+/** A session for its own sake, which may hold a name for as long as it lasts. It is not renewed once it has expired. */
+export interface LifecycleSession {
+  /** How long the server lets it live without hearing of it. */
+  readonly timeoutMs: number;
+  /** How often it has lost its connection. */
+  readonly disconnects: number;
+  hold(name: string): Promise<void>;
+  /** Whether the name is held, and by this session. */
+  holds(): Promise<boolean>;
+  /** Loses its connection, and resolves once it has another; false where the session was over by then. */
+  resume(): Promise<boolean>;
+  /** Loses its connection for good, without a word to the server. */
+  abandon(): Promise<void>;
+  /** The names held by all sessions, no older than what anybody knew before; `onChange` is called when that changes. */
+  names(onChange: () => void): Promise<ReadonlySet<string>>;
+  /** Ends the session, so that its name is gone at once. */
   close(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../driver.js";
 import type { Address } from "../target.js";
 import { Channel } from "./channel.js";
+import { EtcdConfigurationSession } from "./configuration-session.js";
 import { EtcdElectionSession } from "./election-session.js";
 import { CONNECTION_LOSS, EtcdError } from "./errors.js";
 import type { GrpcConnection } from "./grpc.js";
@@ -19,7 +20,9 @@ import { EtcdLeaderSession } from "./leader-session.js";
 import { EtcdLoadSession } from "./load-session.js";
 import { EtcdLockSession } from "./lock-session.js";
 import { DeleteRangeRequest, METHODS, PutRequest, RangeRequest, RequestOp, TxnRequest } from "./messages.js";
+import { EtcdPubSubSession } from "./pub-sub-session.js";
 import { EtcdQueueSession } from "./queue-session.js";
+import { EtcdRegistrySession } from "./registry-session.js";
 import { unary } from "./unary.js";
 import { EtcdWatchSession } from "./watch-session.js";
 
@@ -47,6 +50,9 @@ class EtcdDriver implements TargetDriver {
     election: (options) => this.opened(new EtcdElectionSession(options)),
     leader: (options) => this.opened(new EtcdLeaderSession(options)),
     queue: (options) => this.opened(new EtcdQueueSession(options)),
+    pubSub: (options) => this.opened(new EtcdPubSubSession(options)),
+    registry: (options) => this.opened(new EtcdRegistrySession(options)),
+    configuration: (options) => this.opened(new EtcdConfigurationSession(options)),
   };
 
   constructor(members: readonly Address[]) {

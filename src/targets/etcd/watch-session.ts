@@ -1,10 +1,10 @@
-import { assert } from "../../base/assert.js";
 import type { SessionOptions, WatchSession } from "../driver.js";
+import { changeValues } from "./change-values.js";
 import { Channel, type ChannelListener } from "./channel.js";
 import { CONNECTION_LOSS, EtcdError } from "./errors.js";
 import type { GrpcConnection } from "./grpc.js";
 import { type NumberedKeys, valueKeys } from "./keys.js";
-import { METHODS, PutRequest, RangeRequest, type WatchResponseMessage } from "./messages.js";
+import { METHODS, RangeRequest, type WatchResponseMessage } from "./messages.js";
 import { unary } from "./unary.js";
 import { type Watcher, WatchStream } from "./watch-stream.js";
 
@@ -69,10 +69,11 @@ export class EtcdWatchSession implements WatchSession, ChannelListener {
   private readonly values: NumberedKeys;
   private readonly subscriptions = new Set<Subscription>();
   private stream: WatchStream | undefined;
-  private changes = 0;
+  private readonly value: Buffer;
 
   constructor(options: SessionOptions) {
     this.values = valueKeys(options.root);
+    this.value = Buffer.alloc(options.valueBytes ?? 0, "b");
     this.channel = new Channel({ ...options, callsMax: CALLS_MAX }, this);
   }
 
@@ -88,13 +89,10 @@ export class EtcdWatchSession implements WatchSession, ChannelListener {
     });
   }
 
-  async change(key: number): Promise<number> {
+  async change(key: number, count = 1): Promise<number> {
     const grpc = this.channel.grpc;
     if (grpc === undefined) throw new EtcdError(CONNECTION_LOSS, "not connected");
-    const value = Buffer.from(`change ${++this.changes}`);
-    const response = await unary(grpc, METHODS.put, PutRequest.make({ key: this.values.key(key), value }));
-    assert(response.header !== undefined, "etcd answers every put with a header");
-    return response.header.revision;
+    return await changeValues(grpc, this.values, key, count, this.value);
   }
 
   async close(): Promise<void> {
