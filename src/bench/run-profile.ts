@@ -229,7 +229,9 @@ function metricsOf(
   }
   if (reports.length > 0) {
     const { workload } = profile;
-    metrics.push(...kindOf(workload).metrics({ figures: joinFigures(reports), durationMicros }, profile, workload));
+    metrics.push(
+      ...kindOf(workload).metrics({ figures: joinFigures(reports), durationMicros, members }, profile, workload),
+    );
     metrics.push({ name: "disconnects", value: sumOf(reports.map((report) => report.disconnects)), unit: "" });
     metrics.push({ name: "sessions-lost", value: sumOf(reports.map((report) => report.sessionsLost)), unit: "" });
   }

@@ -23,7 +23,9 @@ test("every profile that comes with zabench is valid and named as its file", () 
   assert.deepEqual(profileNames(), [
     "barrier",
     "codis-routing",
+    "config-push",
     "fifo-queue",
+    "group-membership",
     "ha-failover",
     "http-mixed",
     "http-read",
@@ -35,9 +37,16 @@ test("every profile that comes with zabench is valid and named as its file", () 
     "lock-herd",
     "lock-shared",
     "naming",
+    "pub-sub",
     "read-heavy",
     "semaphore",
+    "service-registry",
+    "session-idle",
+    "session-storm",
     "watch-fanout",
+    "watch-fanout-10000",
+    "watch-many",
+    "watch-reconnect",
     "write-heavy",
   ]);
   for (const name of profileNames()) assert.equal(loadProfile(name).profile.name, name);
@@ -110,11 +119,7 @@ keys: 0
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ["a key that is missing", "name: a\nconnections: 1\nduration: 1s\n", /1:1: key 'workload'/],
-  [
-    "a workload of no known kind",
-    LEAST.replace("mix", "mixed"),
-    /2:18: key 'workload.kind': must be one of mix, /,
-  ],
+  ["a workload of no known kind", LEAST.replace("mix", "mixed"), /2:18: key 'workload.kind': must be one of mix, /],
   [
     "a lock that nobody watches",
     "name: a\nworkload: {kind: lock, watching: none}\nconnections: 1\nduration: 1s\n",

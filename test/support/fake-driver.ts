@@ -60,7 +60,10 @@ const STALLED = 5;
 /** When the bucket has served all it was given, microseconds of the monotonic clock: a 64-bit word. */
 const SERVED_UNTIL = 4;
 const LOCKS = 10;
-const NOTES = 16;
+/** Where the last change of each value stands. */
+const VALUES = 16;
+const FAKE_VALUES = 64;
+const NOTES = VALUES + FAKE_VALUES;
 
 /** Memory of a fake service that notes `operations` of each of `connections`. */
 export function fakeMemory(connections = 0, operations = 0): SharedArrayBuffer {
@@ -143,6 +146,7 @@ class FakeDriver implements TargetDriver {
     semaphore: () => Promise.resolve(this.locks(FakeSemaphoreSession)),
     coarseLock: () => Promise.resolve(this.locks(FakeCoarseLockSession)),
     watch: ({ index }) => Promise.resolve(new FakeWatchSession(this.options, this.words, index)),
+    configuration: ({ index }) => Promise.resolve(new FakeWatchSession(this.options, this.words, index)),
   };
 
   constructor(options: FakeOptions) {
@@ -316,6 +320,7 @@ class FakeWatchSession implements WatchSession {
   private readonly words: Int32Array;
   private readonly index: number;
   private closed = false;
+  private changes = 0;
 
   constructor(options: FakeOptions, words: Int32Array, index: number) {
     this.options = options;
@@ -323,19 +328,19 @@ class FakeWatchSession implements WatchSession {
     this.index = index;
   }
 
-  watch(_key: number, onChange: (order: number) => void): Promise<void> {
-    let seen = Atomics.load(this.words, CHANGE);
-    const first = seen;
+  watch(key: number, onChange: (order: number) => void): Promise<void> {
+    const at = VALUES + (key % FAKE_VALUES);
+    let seen = Atomics.load(this.words, at);
+    let tellings = 0;
     const poll = (): void => {
       if (this.closed) return;
-      const now = Atomics.load(this.words, CHANGE);
+      const now = Atomics.load(this.words, at);
       if (now !== seen) {
-        seen = now;
         const { mistake } = this.options;
-        const planted = this.index === 1 && now - first === 5;
-        if (!(mistake === "event-lost" && planted)) {
-          onChange(mistake === "event-repeated-out-of-order" && planted ? now - 3 : now);
-        }
+        const loses = mistake === "event-lost" && this.index === 1 && ++this.changes === 2;
+        const goesBack = mistake === "event-repeated-out-of-order" && this.index === 1 && ++tellings === 2;
+        if (!loses) onChange(goesBack ? seen - 1 : now);
+        seen = now;
       }
       setImmediate(poll);
     };
@@ -343,8 +348,11 @@ class FakeWatchSession implements WatchSession {
     return Promise.resolve();
   }
 
-  change(): Promise<number> {
-    return Promise.resolve(Atomics.add(this.words, CHANGE, 1) + 1);
+  change(key: number, count = 1): Promise<number> {
+    const order = Atomics.add(this.words, CHANGE, 1) + 101;
+    for (let value = key; value < key + count; value++)
+      Atomics.store(this.words, VALUES + (value % FAKE_VALUES), order);
+    return Promise.resolve(order);
   }
 
   close(): Promise<void> {

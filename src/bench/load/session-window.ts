@@ -9,6 +9,8 @@ const CHECK_MS = 5;
 export class SessionWindow {
   readonly recorder: Recorder;
   readonly recordMicros: number;
+  /** Nothing is recorded. */
+  readonly isWarmUp: boolean;
   private endMicros: number;
   private drainEndMicros: number;
   private readonly meter = new LoadMeter();
@@ -16,6 +18,7 @@ export class SessionWindow {
   constructor(names: readonly string[], window: LoadWindow) {
     this.recorder = new Recorder(names, false, window, window.onSecond);
     this.recordMicros = window.recordMicros;
+    this.isWarmUp = window.recordMicros >= window.endMicros;
     this.endMicros = window.endMicros;
     this.drainEndMicros = window.endMicros + window.drainMs * 1_000;
     const untilRecordMs = Math.max(0, window.recordMicros - nowMicros()) / 1_000;

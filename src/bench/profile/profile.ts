@@ -48,9 +48,14 @@ export interface CoarseLockWorkload {
   readonly verifyEveryMicros: number;
 }
 
-/** One more connection changes a value that all connections watch; the next change follows when all have seen it. */
+/**
+ * One more connection changes values that all connections watch, all of them in one transaction; the next change follows
+ * when all watchers have been told.
+ */
 export interface WatchFanoutWorkload {
   readonly kind: "watch-fanout";
+  /** How many values there are: a service has one watch for each connection and value. */
+  readonly watchersPerConnection: number;
 }
 
 export const HTTP_OPERATIONS = ["read", "readLinearizable", "write"] as const;
@@ -128,6 +133,80 @@ export interface HaFailoverWorkload {
   readonly activeMicros: number;
   /** The share of actives that step down instead of being lost, 0 to 1. */
   readonly gracefulShare: number;
+  /** Every connection watches its share of the keys; `changers` more change one of them at a time. */
+}
+
+export interface WatchManyWorkload {
+  readonly kind: "watch-many";
+  readonly watchesPerConnection: number;
+  readonly changers: number;
+}
+
+/** One more connection changes `documents` values in one transaction; all connections keep a cache of them. */
+export interface ConfigPushWorkload {
+  readonly kind: "config-push";
+  readonly documents: number;
+}
+
+/** All connections are consumers of one service; `providers` more come and go. */
+export interface ServiceRegistryWorkload {
+  readonly kind: "service-registry";
+  readonly providers: number;
+  /** How long a provider is there, on average; then it is away for `awayMicros`. */
+  readonly providerLifeMicros: number;
+  readonly awayMicros: number;
+  /** Between a provider's reports of its load. */
+  readonly reportIntervalMicros: number;
+  /** Of each consumer, from its cache. */
+  readonly lookupsPerSecond: number;
+}
+
+/** All connections are members of one group that stay and watch it; `churning` more join and leave. */
+export interface GroupMembershipWorkload {
+  readonly kind: "group-membership";
+  readonly churning: number;
+  readonly memberLifeMicros: number;
+  readonly awayMicros: number;
+}
+
+/** Connections subscribe to the topics in turn; `publishers` more publish to them in turn. */
+export interface PubSubWorkload {
+  readonly kind: "pub-sub";
+  readonly topics: number;
+  readonly publishers: number;
+  /** How many messages a publisher may have under way to its subscribers. */
+  readonly window: number;
+}
+
+/**
+ * All connections watch their shares of the keys, and lose their connections at the same time, again and again; one more
+ * changes keys while they are away.
+ */
+export interface WatchReconnectWorkload {
+  readonly kind: "watch-reconnect";
+  readonly watchesPerConnection: number;
+  /** Keys drawn to be changed while all are away. */
+  readonly changes: number;
+  readonly awayMicros: number;
+  /** From the end of one storm to the next. */
+  readonly intervalMicros: number;
+}
+
+/** Sessions of all connections begin, move to other connections and end, all at the same time; one more observes. */
+export interface SessionStormWorkload {
+  readonly kind: "session-storm";
+  /** The share of sessions that are abandoned, instead of being closed: 0 to 1. */
+  readonly expiring: number;
+  /** What the sessions ask for. */
+  readonly timeoutMs: number;
+  /** From the start of one wave to the next. */
+  readonly intervalMicros: number;
+}
+
+/** All connections are idle; one more asks for something now and then. */
+export interface SessionIdleWorkload {
+  readonly kind: "session-idle";
+  readonly probeIntervalMicros: number;
 }
 
 export type Workload =
@@ -144,7 +223,15 @@ export type Workload =
   | HaFailoverWorkload
   | SharedLockWorkload
   | SemaphoreWorkload
-  | CoarseLockWorkload;
+  | CoarseLockWorkload
+  | WatchManyWorkload
+  | ConfigPushWorkload
+  | ServiceRegistryWorkload
+  | GroupMembershipWorkload
+  | PubSubWorkload
+  | WatchReconnectWorkload
+  | SessionStormWorkload
+  | SessionIdleWorkload;
 
 /** How keys are chosen. */
 export type Distribution = "uniform";

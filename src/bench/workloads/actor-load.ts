@@ -42,7 +42,9 @@ export class ActorLoad implements Load {
   }
 
   async open(): Promise<void> {
-    await openAll(ownConnections(this.job, this.worker), async (index) => {
+    const { workload, workers } = this.job;
+    const connections = this.job.connections + (kindOf(workload).extraConnections?.(workload) ?? 0);
+    await openAll(ownConnections({ connections, workers }, this.worker), async (index) => {
       const actor = this.makeActor({
         job: this.job,
         index,
@@ -154,6 +156,11 @@ class Turns implements ActorTurns {
   add(figure: string, amount: number): void {
     if (this.givenUp || nowMicros() < this.window.recordMicros) return;
     this.figures.set(figure, (this.figures.get(figure) ?? 0) + amount);
+  }
+
+  async leadIn(): Promise<void> {
+    const { isWarmUp, recordMicros } = this.window;
+    if (!isWarmUp) await this.pause((recordMicros - nowMicros()) / 1_000);
   }
 
   async pause(millis: number): Promise<void> {

@@ -59,6 +59,8 @@ export interface ActorTurns {
   record(operation: string, startedMicros: number, endedMicros?: number): void;
   /** Adds to a figure of this actor (see `LoadReport.figures`), unless the round is not being recorded yet. */
   add(figure: string, amount: number): void;
+  /** Resolves when what begins is recorded; at once in a warm-up. For what takes too long to be left to the lead-in. */
+  leadIn(): Promise<void>;
   /** Resolves after `millis`, or when the round is over. */
   pause(millis: number): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { TargetName } from "../../targets/target.js";
 import type { SharedRegion } from "../../workers/load-shared.js";
 import type { CheckTally } from "../load/load.js";
 import type { Profile, Workload } from "../profile/profile.js";
-import type { MetricRecord } from "../result.js";
+import type { MemberCost, MetricRecord } from "../result.js";
 
 /**
  * What the harness knows of one kind of workload outside its load workers: the table of them is `registry.ts`. The load
@@ -21,6 +21,8 @@ export interface WorkloadKind<W extends Workload = Workload> {
   readonly pipelined: boolean;
   /** How many connections it needs at the least; 1 where left out. */
   connectionsMin?(workload: W): number;
+  /** How many connections it opens beside those of the profile, numbered after them; none where left out. */
+  extraConnections?(workload: W): number;
   /** What it can be run on. */
   targets(workload: W): readonly TargetName[];
   /** What this workload asks of a target that the target does not promise; said in the report. */
@@ -44,4 +46,6 @@ export interface Measured {
   readonly figures: Readonly<Record<string, readonly number[]>>;
   /** Of all rounds together. */
   readonly durationMicros: number;
+  /** What the servers used, each in each round; empty where their processes are not known. */
+  readonly members: readonly MemberCost[];
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ANNOUNCEMENT_WORDS, Announcement, allTold } from "../../../src/bench/workloads/announcement.js";
 import { CoarseLockWords } from "../../../src/bench/workloads/coarse-lock/coarse-words.js";
 import {
   COARSE_LOCK_CONTEST_WORDS,
@@ -10,7 +11,7 @@ import { WaitingWords, waitingWords } from "../../../src/bench/workloads/content
 import { LOCK_WORDS, LockWords } from "../../../src/bench/workloads/lock/lock-words.js";
 import { SemaphoreWords, semaphoreWords } from "../../../src/bench/workloads/semaphore/semaphore-words.js";
 import { SHARED_LOCK_WORDS, SharedLockWords } from "../../../src/bench/workloads/shared-lock/shared-words.js";
-import { WATCH_WORDS, WatchWords } from "../../../src/bench/workloads/watch-fanout/watch-words.js";
+import { WatchWords, watchWords } from "../../../src/bench/workloads/watches/watch-words.js";
 import { LoadShared } from "../../../src/workers/load-shared.js";
 
 test("the words of one lock and those of another do not overlap", () => {
@@ -115,21 +116,52 @@ test("of the connections some are third parties, one at the least and never all"
   );
 });
 
-test("the words of a fan-out do not overlap, and wake who waits for them", async () => {
-  const watch = new WatchWords(new LoadShared(2, WATCH_WORDS).region);
-  watch.begin(5_000);
-  watch.conclude(2 ** 45);
-  assert.equal(watch.arrive(), 1);
-  assert.equal(watch.startedMicros, 5_000);
-  assert.deepEqual(watch.changes, { certain: 1, uncertain: 0, lastOrder: 2 ** 45 });
+test("announcements do not overlap, and wake who waits for them", async () => {
+  const { region } = new LoadShared(2, 2 * ANNOUNCEMENT_WORDS);
+  const [first, second] = [new Announcement(region, 0), new Announcement(region, 1)];
+  assert.equal(first.subject, -1);
+  first.begin(0, 5_000.4);
+  second.begin(2 ** 53 - 2, 2 ** 50);
+  assert.deepEqual([first.subject, first.startedMicros], [0, 5_000]);
+  assert.deepEqual([second.subject, second.startedMicros], [2 ** 53 - 2, 2 ** 50]);
+  assert.equal(first.arrive(), 1);
+  assert.equal(first.arrive(), 2);
+  assert.equal(second.arrived, 0);
+  const delivered = allTold(first, 60_000);
+  first.deliver();
+  first.giveUp();
+  assert.equal(await delivered, true);
+  assert.equal(await first.delivered(), true, "as often as it is asked");
+  first.begin(1, 6_000);
+  assert.equal(first.arrived, 0);
+  assert.equal(await allTold(first, 1), false);
+});
+
+test("the words of watches do not overlap, and finish when all changers have", async () => {
+  const counts = { watchers: 1, changers: 2, groups: 3 };
+  const words = new WatchWords(new LoadShared(1, watchWords(counts)).region, counts);
+  for (let group = 0; group < 3; group++) words.standing(group).exchange(2 ** 45 + group);
+  for (let changer = 0; changer < 2; changer++) words.announcement(changer).begin(changer, 1);
+  words.doubt();
+  assert.deepEqual(
+    [0, 1, 2].map((group) => words.standing(group).value),
+    [2 ** 45, 2 ** 45 + 1, 2 ** 45 + 2],
+  );
+  assert.deepEqual(
+    [0, 1].map((changer) => words.announcement(changer).subject),
+    [0, 1],
+  );
+  assert.equal(words.doubtful, true);
   // A wait of Atomics.waitAsync does not keep the event loop alive by itself.
   const alive = setInterval(() => undefined, 1_000);
-  const delivered = watch.delivered();
-  watch.deliver();
-  assert.equal(await delivered, true);
-  watch.begin(6_000);
-  const given = watch.delivered();
-  watch.giveUp();
-  assert.equal(await given, false);
+  let finished = false;
+  const waiting = words.finished().then(() => {
+    finished = true;
+  });
+  words.finish();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(finished, false);
+  words.finish();
+  await waiting;
   clearInterval(alive);
 });

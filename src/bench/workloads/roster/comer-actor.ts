@@ -1,0 +1,137 @@
+import { AssertionError } from "../../../base/assert.js";
+import { randomBelow, randomFraction } from "../../../base/random.js";
+import type { RecipeSessions } from "../../../targets/driver.js";
+import { nowMicros } from "../../load/clock.js";
+import type { Tally } from "../../load/tally.js";
+import type { Actor, ActorTurns, Stage } from "../actor.js";
+import { type Announcement, allTold } from "../announcement.js";
+import { CastWords } from "../cast-words.js";
+import { HeldSession } from "../held-session.js";
+import { StepFailed, timed } from "../steps.js";
+import { nameOf, ofSubject, subjectOf } from "./names.js";
+import type { RosterPlan } from "./roster-plan.js";
+
+/** After an announcement of which it is not known whether it happened, before the next one. */
+const UNCERTAIN_QUIET_MS = 200;
+const LOAD_MAX = 100;
+
+/** Comes, stays for a while, goes, and comes again; each time it waits until all observers know. */
+export class ComerActor implements Actor {
+  private readonly stage: Stage;
+  private readonly plan: RosterPlan;
+  private readonly comer: number;
+  private readonly words: CastWords;
+  private readonly announcement: Announcement;
+  private readonly delivery: Tally;
+  private readonly held: HeldSession<RosterPlan["recipe"]>;
+  /** Not all have learnt what is announced. */
+  private waiting = false;
+
+  constructor(stage: Stage, plan: RosterPlan) {
+    this.stage = stage;
+    this.plan = plan;
+    this.comer = stage.index - plan.observers;
+    this.words = new CastWords(stage.region, { announcers: plan.comers, listeners: plan.observers });
+    this.announcement = this.words.announcement(this.comer);
+    this.delivery = stage.tally(plan.checks.delivery);
+    this.held = new HeldSession(stage, plan.recipe);
+  }
+
+  async open(): Promise<void> {
+    await this.held.open();
+  }
+
+  async act(turns: ActorTurns): Promise<void> {
+    try {
+      await this.words.allReady();
+      // The first life has begun some time ago, as it were: lives of all end at different times.
+      for (let generation = 0, share = randomFraction(this.stage.random); !turns.over; generation++) {
+        if (!(await this.live(turns, generation, share))) return;
+        await turns.pause(this.plan.awayMicros / 1_000);
+        share = 0.5 + randomFraction(this.stage.random);
+      }
+    } finally {
+      this.words.finish();
+    }
+  }
+
+  /** All have acted or were given up: what has not been learnt by now never was. */
+  settle(): Promise<void> {
+    if (this.waiting) this.blame();
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    await this.held.close();
+  }
+
+  /** False where not all learnt of it. */
+  private async live(turns: ActorTurns, generation: number, share: number): Promise<boolean> {
+    const { plan, held } = this;
+    const { enter, leave } = plan.operations;
+    try {
+      const session = await held.open();
+      const name = nameOf({ comer: this.comer, generation });
+      if (!(await this.announce(turns, enter, subjectOf(generation, true), () => session.enter(name)))) return false;
+      await this.stay(turns, session, nowMicros() + share * plan.lifeMicros);
+      // In the end some are there and some are not, however short the round was.
+      if (turns.over && this.comer % 2 === 1) return true;
+      const go = (): Promise<void> => (plan.goesWithSession ? held.end() : session.leave());
+      return await this.announce(turns, leave, subjectOf(generation, false), go);
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      // What it left behind goes with its session.
+      await held.end();
+      await turns.pause(UNCERTAIN_QUIET_MS);
+      return true;
+    }
+  }
+
+  private async announce(
+    turns: ActorTurns,
+    operation: string,
+    subject: number,
+    act: () => Promise<void>,
+  ): Promise<boolean> {
+    this.announcement.begin(subject, nowMicros());
+    try {
+      await timed(turns, operation, act);
+    } catch (error) {
+      if (!(error instanceof AssertionError)) this.words.doubt();
+      throw error;
+    }
+    this.waiting = true;
+    const told = await allTold(this.announcement, this.stage.job.sessionTimeoutMs);
+    if (turns.givenUp) return false;
+    if (!told) this.blame();
+    this.waiting = false;
+    return told || this.words.doubtful;
+  }
+
+  private async stay(
+    turns: ActorTurns,
+    session: RecipeSessions[RosterPlan["recipe"]],
+    untilMicros: number,
+  ): Promise<void> {
+    const { reportMicros, operations } = this.plan;
+    const { report } = operations;
+    for (;;) {
+      const leftMicros = untilMicros - nowMicros();
+      if (leftMicros <= 0 || turns.over) return;
+      await turns.pause(Math.min(leftMicros, reportMicros ?? leftMicros) / 1_000);
+      if (report === undefined || !("report" in session) || turns.over) continue;
+      await timed(turns, report, () => session.report(randomBelow(this.stage.random, LOAD_MAX)));
+    }
+  }
+
+  private blame(): void {
+    const { plan, announcement, stage } = this;
+    this.waiting = false;
+    if (this.words.doubtful) return;
+    const { generation, entered } = ofSubject(announcement.subject);
+    this.delivery.violated(
+      `${plan.observers - announcement.arrived} of ${plan.observers} ${plan.observer}s did not learn that ${plan.comer} ` +
+        `${nameOf({ comer: this.comer, generation })} had ${entered ? "come" : "gone"} within ${stage.job.sessionTimeoutMs} ms`,
+    );
+  }
+}
