@@ -24,8 +24,8 @@ export interface ComparisonOptions {
   readonly out: string;
   readonly json: boolean;
   readonly keep: boolean;
-  /** Targets may be attached on other machines; not by default. */
-  readonly allowRemote?: boolean;
+  /** Targets may be attached on other machines. */
+  readonly allowRemote: boolean;
   readonly output: Output;
   /** A target that does not start is named and left out, as long as one other does. */
   readonly tolerant: boolean;
@@ -43,7 +43,7 @@ export type Measuring = Pick<RunProfileOptions, "profile" | "participants" | "wo
 export async function compareAndReport(options: ComparisonOptions): Promise<ExitCode> {
   const { output } = options;
   requireFit(options);
-  await requireLoopback(hostsOf(options.targets), options.allowRemote ?? false);
+  await requireLoopback(hostsOf(options.targets), options.allowRemote);
   await prepareReportsRoot(options.out);
   const progress = new Progress(output);
   const interrupt = new Interrupt(() => {
@@ -110,7 +110,7 @@ function requireFit({ profile: { profile }, targets }: ComparisonOptions): void 
   const fit = kindOf(profile.workload).targets(profile.workload);
   for (const { target } of targets) {
     if (fit.includes(target)) continue;
-    throw new UserError(USER_ERRORS.targetUnfit, { what: `profile ${profile.name}`, target, targets: fit.join(", ") });
+    throw new UserError(USER_ERRORS.targetUnfit, { profile: profile.name, target, targets: fit.join(", ") });
   }
 }
 

@@ -39,7 +39,7 @@ export interface RoundOptions extends MeasuringOptions {
 }
 
 export function addTargetOptions(command: Command, targetsByDefault: string): Command {
-  return command
+  return withAllowRemote(command)
     .option(
       "-t, --target <target>",
       `what to measure, once for each: core, zookeeper, etcd or (for locks) redis to start one here, zookeeper://host:port,... to use a running one (default: ${targetsByDefault})`,

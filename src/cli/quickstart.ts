@@ -51,6 +51,7 @@ Examples:
         out: options.out,
         json: options.json,
         keep: false,
+        allowRemote: false,
         output,
         tolerant: true,
       });

@@ -24,7 +24,7 @@ Examples:
   zabench run read-heavy --target core --target zookeeper --target etcd
   zabench run write-heavy --target zookeeper --target etcd --ensemble 3 --duration 30s
   zabench run read-heavy --target core --rate 5000/s            open loop: latency from the intended start
-  zabench run lock-exclusive --target zookeeper://10.0.0.1:2181,10.0.0.2:2181 --json > summary.json
+  zabench run lock-exclusive --target zookeeper://10.0.0.1:2181,10.0.0.2:2181 --allow-remote --json > summary.json
   zabench run ./my-profile.yaml --target core --rounds 1
 
 Exit codes: 0 passed, 2 usage or invalid profile, 3 threshold missed, 4 the target was inconsistent,
