@@ -11,14 +11,25 @@ import { HttpLoad } from "../../../src/bench/workloads/http/http-load.js";
 import type { TargetDriver } from "../../../src/targets/driver.js";
 import { LoadShared } from "../../../src/workers/load-shared.js";
 
+interface Served {
+  readonly port: number;
+  /** What each connection asked for, by its port. */
+  readonly seen: Map<number, string[]>;
+  /** Resolves once every one of so many connections has asked for so much. */
+  asked(connections: number, requests: number): Promise<void>;
+  /** Resolves once all connections together have. */
+  askedInAll(requests: number): Promise<void>;
+}
+
 /** Answers as the core's gateway does, from memory; `spoil` may answer otherwise, and says whether it did. */
 async function serve(
   context: TestContext,
   spoil: (request: IncomingMessage, response: ServerResponse, count: number) => boolean = () => false,
-): Promise<{ readonly port: number; readonly seen: Map<number, string[]> }> {
+): Promise<Served> {
   const values = new Map<string, string>();
   const seen = new Map<number, string[]>();
   let count = 0;
+  const waiting = new Set<() => void>();
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
@@ -27,6 +38,7 @@ async function serve(
       const port = request.socket.remotePort!;
       seen.set(port, [...(seen.get(port) ?? []), `${request.method} ${request.url}`]);
       count++;
+      for (const look of waiting) look();
       if (spoil(request, response, count)) return;
     }
     if (request.method === "PUT") values.set(path, body);
@@ -38,7 +50,16 @@ async function serve(
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, seen };
+  const reached = (isEnough: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      waiting.add(() => {
+        if (isEnough()) resolve();
+      });
+    });
+  const asked = (connections: number, requests: number): Promise<void> =>
+    reached(() => [...seen.values()].filter(({ length }) => length >= requests).length >= connections);
+  const askedInAll = (requests: number): Promise<void> => reached(() => count >= requests);
+  return { port: (server.address() as AddressInfo).port, seen, asked, askedInAll };
 }
 
 function jobFor(port: number, overrides: Partial<LoadJob> = {}): LoadJob {
@@ -63,10 +84,16 @@ function jobFor(port: number, overrides: Partial<LoadJob> = {}): LoadJob {
   } as LoadJob;
 }
 
-async function run(job: LoadJob, seconds: SecondReport[] = []): Promise<LoadReport> {
-  const load = new HttpLoad(job, { target: "core" } as TargetDriver, 0);
-  await load.open();
-  return await load.run(windowOf(500, seconds));
+/** Until `enough`. */
+async function run(job: LoadJob, enough: Promise<void>, seconds: SecondReport[] = []): Promise<LoadReport> {
+  const driver = { target: "core" } as TargetDriver;
+  const loads = Array.from({ length: job.workers }, (_, worker) => new HttpLoad(job, driver, worker));
+  await Promise.all(loads.map((load) => load.open()));
+  const running = Promise.all(loads.map((load) => load.run(windowOf(30_000, seconds))));
+  await Promise.race([enough, running]);
+  for (const load of loads) load.endNow(1_000);
+  const [report] = await running;
+  return report!;
 }
 
 function windowOf(millis: number, seconds: SecondReport[] = []): LoadWindow {
@@ -82,9 +109,10 @@ function windowOf(millis: number, seconds: SecondReport[] = []): LoadWindow {
 
 describe("a load over HTTP", () => {
   it("counts every answer once, and compares what it reads with what it wrote", async (context) => {
-    const { port, seen } = await serve(context);
+    const server = await serve(context);
+    const { port, seen } = server;
     const seconds: SecondReport[] = [];
-    const { operations, checks, disconnects } = await run(jobFor(port), seconds);
+    const { operations, checks, disconnects } = await run(jobFor(port), server.asked(4, 100), seconds);
     assert.deepEqual(
       operations.map(({ name, errors }) => [name, errors]),
       [
@@ -109,18 +137,18 @@ describe("a load over HTTP", () => {
   });
 
   it("finds an answer that is not what was written", async (context) => {
-    const { port } = await serve(context, (request, response, count) => {
+    const { port, askedInAll } = await serve(context, (request, response, count) => {
       if (request.method !== "GET" || count < 50) return false;
       response.end(storedValue(99, 50));
       return true;
     });
-    const { checks } = await run(jobFor(port));
+    const { checks } = await run(jobFor(port), askedInAll(400));
     assert.ok(checks[0]!.violations > 0);
     assert.match(checks[0]!.detail, /^read of \/znodes\/root\/http-\d{8}: '00000099:/);
   });
 
   it("names what failed: other statuses, lost connections, no answer at all", async (context) => {
-    const { port } = await serve(context, (request, response, count) => {
+    const { port, askedInAll } = await serve(context, (request, response, count) => {
       if (count % 10 === 3) response.writeHead(503).end();
       else if (count % 10 === 6) request.socket.end();
       else if (count === 28) return true;
@@ -129,6 +157,7 @@ describe("a load over HTTP", () => {
     });
     const { operations, disconnects } = await run(
       jobFor(port, { workload: { kind: "http", operations: { read: 1 } } }),
+      askedInAll(200),
     );
     const { ok, errors } = operations[0]!;
     assert.ok(ok > 0);
@@ -139,15 +168,9 @@ describe("a load over HTTP", () => {
 
   it("sends the same requests for the same seed, connection by connection, however many workers there are", async (context) => {
     const sequences = async (workers: number): Promise<string[]> => {
-      const { port, seen } = await serve(context);
+      const { port, seen, asked } = await serve(context);
       const shared = new LoadShared(workers, 0).memory;
-      const job = jobFor(port, { workers, shared });
-      const loads = Array.from(
-        { length: workers },
-        (_, worker) => new HttpLoad(job, { target: "core" } as TargetDriver, worker),
-      );
-      await Promise.all(loads.map((load) => load.open()));
-      await Promise.all(loads.map((load) => load.run(windowOf(400))));
+      await run(jobFor(port, { workers, shared }), asked(4, 10));
       return [...seen.values()].map((requests) => requests.slice(0, 10).join(" ")).sort();
     };
     const once = await sequences(1);
