@@ -81,7 +81,8 @@ export class EnsembleMember {
         if (event.kind === "request") core.decide(event);
         else core.sessionEvent(event);
       }
-      if (!this.stirred && commands.length + events.length === 0) return;
+      // A sync that is done lets writes of its client go on.
+      if (!this.stirred && commands.length + events.length + syncsDone === 0) return;
     }
   }
 

@@ -8,7 +8,7 @@ import type { Id } from "../jute/records.js";
 import type { Database } from "./database.js";
 import { readLogRecord, type Transaction, writeProposal } from "./log/transactions.js";
 import type { ClientConnection, QueuedRequest } from "./request/client-connection.js";
-import { ServiceCore, type ServiceOptions } from "./service.js";
+import { ServiceCore, type ServiceOptions, WRITE_OPS } from "./service.js";
 import type { SessionTable } from "./session/session-table.js";
 import { type Session, SessionTracker } from "./session/session-tracker.js";
 import type { ZnodeStore } from "./tree/store.js";
@@ -163,6 +163,11 @@ export class MemberCore extends ServiceCore {
     const isHandshake = connection.phase === "handshake";
     if (this.role !== undefined && this.broadcast.isServing && !(isHandshake && this.waiting.has(connection))) {
       if (isHandshake) this.handshakes.set(connection, Buffer.from(bytes.subarray(start, end)));
+      else if (this.hasToBeHeld(connection, bytes, start, end)) {
+        this.outstanding++;
+        connection.held.push(Buffer.from(bytes.subarray(start, end)));
+        return true;
+      }
       return super.received(connection, bytes, start, end);
     }
     if (!isHandshake || !this.mayWait) return false;
@@ -175,6 +180,7 @@ export class MemberCore extends ServiceCore {
     this.waiting.delete(connection);
     this.handshakes.delete(connection);
     for (const { body } of connection.queue) if (body === undefined) this.outstanding--;
+    this.outstanding -= connection.held.length;
     super.disconnected(connection);
     for (const [id, waiting] of this.establishing) if (waiting === connection) this.establishing.delete(id);
   }
@@ -290,6 +296,7 @@ export class MemberCore extends ServiceCore {
   protected sync(connection: ClientConnection, xid: number, body: Buffer): void {
     const request: QueuedRequest = { xid, op: OP.sync, body, receivedMs: this.nowMs };
     connection.queue.push(request);
+    connection.unansweredSyncs++;
     this.syncs.push({ connection, request });
     this.broadcast.sync({ sessionId: connection.sessionId, cxid: xid, op: OP.sync, body, ids: connection.ids });
   }
@@ -428,8 +435,32 @@ export class MemberCore extends ServiceCore {
   /** Answers confirmed syncs, and the reads behind them, as far as no write stands before them. */
   private answerWaiting(connection: ClientConnection): void {
     for (let head = connection.queue.peek(); head !== undefined; head = connection.queue.peek()) {
-      if (connection.phase !== "open" || !this.confirmed.delete(head)) return;
+      if (connection.phase !== "open" || !this.confirmed.delete(head)) break;
+      connection.unansweredSyncs--;
       this.replyToHead(connection, undefined, ERROR.OK);
+    }
+    if (connection.held.length > 0) this.takeHeld(connection);
+  }
+
+  /**
+   * A write that is decided on while a sync before it is still to be confirmed could be applied first, and nobody answers
+   * what is not the head of its queue; so it stays with its client's server until then, and what comes behind it too.
+   */
+  private hasToBeHeld(connection: ClientConnection, bytes: Buffer, start: number, end: number): boolean {
+    if (connection.held.length > 0) return true;
+    if (connection.unansweredSyncs === 0 || connection.phase !== "open" || end - start < 8) return false;
+    const op = bytes.readInt32BE(start + 4);
+    return WRITE_OPS.has(op) || op === OP.closeSession;
+  }
+
+  /** Goes on with what was held, up to the next write that stands behind a sync. */
+  private takeHeld(connection: ClientConnection): void {
+    const { held } = connection;
+    while (connection.phase === "open" && connection.unansweredSyncs === 0) {
+      const frame = held.shift();
+      if (frame === undefined) return;
+      this.outstanding--;
+      if (!super.received(connection, frame, 0, frame.length)) this.close(connection);
     }
   }
 

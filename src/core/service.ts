@@ -38,7 +38,8 @@ export interface ServiceOptions {
 
 const NONE: readonly ClientConnection[] = [];
 
-const WRITE_OPS: ReadonlySet<number> = new Set([
+/** Requests that become transactions; a closeSession does as well. */
+export const WRITE_OPS: ReadonlySet<number> = new Set([
   OP.create,
   OP.create2,
   OP.createContainer,
@@ -191,6 +192,7 @@ export abstract class ServiceCore {
     }
     connection.queue.clear();
     connection.early.clear();
+    connection.held.clear();
   }
 
   /** One frame's body. Returns false where the connection is to be dropped at once, without a reply. */

@@ -2,14 +2,22 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ByteReader, ByteWriter } from "../../src/base/bytes.js";
 import type { Zxid } from "../../src/base/zxid.js";
+import { type Transaction, writeProposal } from "../../src/core/log/transactions.js";
 import { type Broadcast, MemberCore } from "../../src/core/member-core.js";
 import { ClientConnection } from "../../src/core/request/client-connection.js";
 import { sessionPassword } from "../../src/core/session/session-id.js";
 import { SessionTable } from "../../src/core/session/session-table.js";
 import { createFreshTree } from "../../src/core/tree/fresh.js";
 import { ZnodeStore } from "../../src/core/tree/store.js";
-import type { LogEntry } from "../../src/core/zab/effects.js";
-import { ConnectRequest, ConnectResponse } from "../../src/jute/records.js";
+import type { ForwardedRequest, LogEntry } from "../../src/core/zab/effects.js";
+import { OP } from "../../src/jute/opcodes.js";
+import {
+  ConnectRequest,
+  ConnectResponse,
+  PathWatchRequest,
+  ReplyHeader,
+  SetDataRequest,
+} from "../../src/jute/records.js";
 
 const SESSION = 0x1_0000_0001n;
 const SESSION_TIMEOUT_MS = 10_000;
@@ -23,8 +31,14 @@ class FakeBroadcast implements Broadcast {
   propose(_: LogEntry): void {
     this.proposed++;
   }
-  forward(): void {}
-  sync(): void {}
+  readonly forwarded: ForwardedRequest[] = [];
+  syncs = 0;
+  forward(request: ForwardedRequest): void {
+    this.forwarded.push(request);
+  }
+  sync(): void {
+    this.syncs++;
+  }
   touch(): void {}
   answerRevalidation(): void {}
   revalidate(sessionId: bigint): void {
@@ -157,5 +171,89 @@ describe("a client that comes to a member without a leader", () => {
     core.open("leading");
     assert.equal(answered(connection), undefined);
     assert.equal(connection.phase, "closed");
+  });
+});
+
+describe("a write behind a sync of its client", () => {
+  /** A client of a follower, and its requests by their xids: what each of them has been answered with, in order. */
+  function following(): {
+    core: MemberCore;
+    broadcast: FakeBroadcast;
+    send(xid: number, op: number): void;
+    replies(): number[];
+  } {
+    const { core, broadcast } = member();
+    broadcast.isServing = true;
+    core.open("following");
+    const { connection } = resume(core);
+    core.sessionEvent({ kind: "revalidated", sessionId: SESSION, valid: true });
+    connection.output.reset();
+    const send = (xid: number, op: number): void => {
+      const writer = new ByteWriter(64);
+      writer.int32(xid);
+      writer.int32(op);
+      if (op === OP.setData) SetDataRequest.write(writer, { path: "/", data: null, version: -1 });
+      else if (op === OP.exists) PathWatchRequest.write(writer, { path: "/", watch: false });
+      else if (op === OP.sync) writer.string("/");
+      assert.ok(core.received(connection, writer.bytes, 0, writer.offset));
+    };
+    const replies = (): number[] => {
+      const xids: number[] = [];
+      const view = connection.output.view();
+      for (let at = 0; at < view.length; at += 4 + view.readInt32BE(at)) {
+        const { xid, err } = ReplyHeader.read(new ByteReader(view, at + 4));
+        assert.equal(err, 0, `reply to ${xid}`);
+        xids.push(xid);
+      }
+      return xids;
+    };
+    return { core, broadcast, send, replies };
+  }
+
+  /** As the leader decided on the request that was sent on last. */
+  function commit(core: MemberCore, { forwarded }: FakeBroadcast, zxid: Zxid): void {
+    const { sessionId, cxid } = forwarded.at(-1)!;
+    const writer = new ByteWriter(256);
+    const transaction: Transaction = { type: OP.setData, path: "/", data: null, version: zxid };
+    const high = Number(BigInt.asIntN(32, sessionId >> 32n));
+    writeProposal(writer, high, Number(BigInt.asIntN(32, sessionId)), cxid, zxid, 0, transaction, 0, 0);
+    core.apply([{ zxid, payload: writer.copy() }]);
+  }
+
+  it("is decided on after it, and both are answered", () => {
+    const { core, broadcast, send, replies } = following();
+    send(1, OP.sync);
+    send(2, OP.setData);
+    send(3, OP.exists);
+    send(4, OP.setData);
+    assert.deepEqual([broadcast.forwarded.length, core.outstandingCount, replies()], [0, 2 + 1, []]);
+    core.syncsDone(1);
+    assert.deepEqual(
+      broadcast.forwarded.map(({ cxid }) => cxid),
+      [2, 4],
+    );
+    assert.deepEqual(replies(), [1]);
+    broadcast.forwarded.pop();
+    commit(core, broadcast, 1);
+    assert.deepEqual(replies(), [1, 2, 3]);
+    send(5, OP.sync);
+    send(6, OP.closeSession);
+    core.syncsDone(1);
+    assert.deepEqual(replies(), [1, 2, 3], "the sync waits for the write before it");
+    assert.equal(broadcast.forwarded.length, 1);
+    broadcast.forwarded.push({ ...broadcast.forwarded[0]!, cxid: 4 });
+    commit(core, broadcast, 2);
+    assert.deepEqual(replies(), [1, 2, 3, 4, 5]);
+    assert.equal(broadcast.forwarded.at(-1)?.op, OP.closeSession);
+  });
+
+  it("is forgotten with its connection, and counts no more", () => {
+    const { core, broadcast, send } = following();
+    send(1, OP.sync);
+    send(2, OP.setData);
+    for (const connection of [...core.connections]) core.disconnected(connection);
+    assert.equal(core.outstandingCount, 0);
+    core.syncsDone(1);
+    assert.deepEqual(broadcast.forwarded, []);
   });
 });

@@ -39,6 +39,26 @@ describe("an ensemble of core servers", () => {
     assert.deepEqual([...roles].sort(), ["follower", "follower", "leader"]);
   });
 
+  it("answers writes that a client sends right behind its syncs", async (context) => {
+    const ensemble = await start(context, 3);
+    for (const member of ensemble.members) {
+      const client = await connect({ servers: addressOf([member]) });
+      context.after(() => client.close());
+      await client.create(`/w-${member.id}`);
+      for (let turn = 0; turn < 100; turn++) {
+        const syncs = Array.from({ length: 3 }, () => client.sync("/"));
+        const between = client.setData(`/w-${member.id}`, null);
+        const [{ version }] = await Promise.all([
+          client.setData(`/w-${member.id}`, null),
+          between,
+          client.sync("/"),
+          ...syncs,
+        ]);
+        assert.equal(version, turn * 2 + 2);
+      }
+    }
+  });
+
   it("keeps a session, its ephemerals and its watches when its server dies", async (context) => {
     const ensemble = await start(context, 3);
     const leader = await leaderOf(ensemble);

@@ -69,6 +69,10 @@ export class ClientConnection {
   readonly queue = new RingBuffer<QueuedRequest>(4);
   /** Frames that came while the session was being established. */
   readonly early = new RingBuffer<Buffer>(1);
+  /** Frames that came behind a write which waits for the syncs before it. */
+  readonly held = new RingBuffer<Buffer>(1);
+  /** Syncs in the queue. */
+  unansweredSyncs = 0;
   readonly statistics = new RequestStatistics();
   readonly remoteAddress: string;
   readonly remotePort: number;

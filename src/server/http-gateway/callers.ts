@@ -1,10 +1,15 @@
 import { ERROR } from "../../jute/errors.js";
+import { OP } from "../../jute/opcodes.js";
 import type { Id } from "../../jute/records.js";
 import type { CorePort } from "./core-port.js";
 import { CoreError, CoreSession, type Decode, type Encode } from "./core-session.js";
 import type { Caller } from "./exchange.js";
 import { GATEWAY_LIMITS } from "./limits.js";
 import type { GatewaySession } from "./sessions.js";
+
+/** A sync is for the whole tree, whatever path it names. */
+const ROOT: Encode = (writer) => writer.string("/");
+const NOTHING = (): void => {};
 
 /**
  * The sessions of the gateway itself, for requests that come without one. Reads have one of their own: in one session they
@@ -14,20 +19,27 @@ import type { GatewaySession } from "./sessions.js";
 export class OwnSessions {
   readonly reads: CoreSession;
   readonly writes: CoreSession;
+  /** Of their own as well: in one session, writes wait for the syncs before them. */
+  readonly syncs: CoreSession;
 
   constructor(port: CorePort) {
     const options = { timeoutMs: GATEWAY_LIMITS.ownSessionTimeoutMs, remoteAddress: "http-gateway", permanent: true };
     this.reads = new CoreSession(port, options);
     this.writes = new CoreSession(port, options);
+    this.syncs = new CoreSession(port, options);
+  }
+
+  private get all(): readonly CoreSession[] {
+    return [this.reads, this.writes, this.syncs];
   }
 
   get isOpen(): boolean {
-    return this.reads.isOpen && this.writes.isOpen;
+    return this.all.every((session) => session.isOpen);
   }
 
   /** Throws CoreError CONNECTIONLOSS where this server serves nobody for so long. */
   async whenOpen(waitMs: number): Promise<void> {
-    await Promise.all([this.reads.whenOpen(waitMs), this.writes.whenOpen(waitMs)]);
+    await Promise.all(this.all.map((session) => session.whenOpen(waitMs)));
     // The one may be lost while the other comes.
     if (!this.isOpen) throw new CoreError(ERROR.CONNECTIONLOSS);
   }
@@ -38,10 +50,9 @@ export class OwnSessions {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, GATEWAY_LIMITS.closeWaitMs);
     });
-    await Promise.race([Promise.all([this.reads.close(), this.writes.close()]), late]);
+    await Promise.race([Promise.all(this.all.map((session) => session.close())), late]);
     clearTimeout(timer);
-    this.reads.end();
-    this.writes.end();
+    for (const session of this.all) session.end();
   }
 }
 
@@ -61,6 +72,10 @@ export class SessionlessCaller implements Caller {
 
   write<T>(op: number, encode: Encode, decode: Decode<T>): Promise<T> {
     return this.own.writes.request(op, encode, decode, this.ids);
+  }
+
+  sync(): Promise<void> {
+    return this.own.syncs.request(OP.sync, ROOT, NOTHING, this.ids);
   }
 }
 
@@ -83,5 +98,9 @@ export class SessionCaller implements Caller {
 
   write<T>(op: number, encode: Encode, decode: Decode<T>): Promise<T> {
     return this.session.core.request(op, encode, decode, this.ids);
+  }
+
+  sync(): Promise<void> {
+    return this.session.core.request(OP.sync, ROOT, NOTHING, this.ids);
   }
 }

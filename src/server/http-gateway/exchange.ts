@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { OP } from "../../jute/opcodes.js";
 import type { Id } from "../../jute/records.js";
 import type { Decode, Encode } from "./core-session.js";
 import type { Outbox } from "./outbox.js";
@@ -14,8 +13,10 @@ export interface Caller {
   readonly hasSession: boolean;
   /** Sees every write that this client had an answer to. Throws CoreError. */
   read<T>(op: number, encode: Encode, decode: Decode<T>): T | Promise<T>;
-  /** Throws CoreError, and RequestTooLarge. A sync counts as one. */
+  /** Throws CoreError, and RequestTooLarge. */
   write<T>(op: number, encode: Encode, decode: Decode<T>): Promise<T>;
+  /** Everything committed before now is applied here when this resolves. Throws CoreError. */
+  sync(): Promise<void>;
 }
 
 /** Beyond this, copying a body costs more than a second piece. */
@@ -82,13 +83,4 @@ export class Exchange {
       ...this.originHeaders,
     });
   }
-}
-
-/** Everything committed before now is applied here when this resolves. Throws CoreError. */
-export function sync(caller: Caller, path: string): Promise<void> {
-  return caller.write(
-    OP.sync,
-    (writer) => writer.string(path),
-    () => undefined,
-  );
 }

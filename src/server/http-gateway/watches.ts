@@ -4,7 +4,7 @@ import { Stat } from "../../jute/records.js";
 import type { SessionlessCaller } from "./callers.js";
 import type { CorePort } from "./core-port.js";
 import { CoreError } from "./core-session.js";
-import { type Exchange, sync } from "./exchange.js";
+import type { Exchange } from "./exchange.js";
 import { GATEWAY_LIMITS } from "./limits.js";
 import { Problem } from "./problem.js";
 import { EVENTS_TYPE, negotiate } from "./representation.js";
@@ -127,7 +127,7 @@ export class Watches {
     const last = typeof header === "string" ? parseEventId(header) : undefined;
     if (last === undefined) return "unknown";
     const { core } = this.port;
-    if (last.zxid > core.appliedZxid) await sync(caller, "/");
+    if (last.zxid > core.appliedZxid) await caller.sync();
     return last.zxid > core.appliedZxid ? "unknown" : last;
   }
 

@@ -15,7 +15,7 @@ import {
 import { readBody } from "./body.js";
 import { childrenTag, entityTag, isUnchanged, type Precondition, preconditionOf } from "./conditions.js";
 import { CoreError } from "./core-session.js";
-import { type Caller, type Exchange, sync } from "./exchange.js";
+import type { Caller, Exchange } from "./exchange.js";
 import { GATEWAY_LIMITS } from "./limits.js";
 import { Problem } from "./problem.js";
 import { BYTES_TYPE, JSON_TYPE, negotiate, showZxid, statHeader, statJson } from "./representation.js";
@@ -75,7 +75,7 @@ async function readCurrent<T>(
 ): Promise<T> {
   const { query } = exchange.resource;
   allowQuery(query, READ_QUERY);
-  if (flag(query, "sync")) await sync(caller, path);
+  if (flag(query, "sync")) await caller.sync();
   return caller.read(op, unwatched(path), decode);
 }
 
