@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
+import { FLAT } from "../targets/driver.js";
 import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared.js";
 import { ErrorLimit } from "./error-limit.js";
 import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
+import { meanRatePerSecond } from "./load/arrivals.js";
 import { nowMicros } from "./load/clock.js";
 import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
 import type { LoadPool } from "./load/load-pool.js";
@@ -248,7 +250,7 @@ export class TargetRunner {
       workers: pool.workers,
       connections: profile.connections,
       depth: profile.depth,
-      ratePerSecond: profile.loop.kind === "open" ? profile.loop.ratePerSecond : null,
+      ratePerSecond: profile.loop.kind === "open" ? meanRatePerSecond(profile.loop, profile.durationMicros) : null,
       cpuMicros: reports.reduce((sum, report) => sum + report.cpuMicros, 0),
       eventLoopUtilizationMax: utilization,
       sendLag: mergeSendLag(reports),
@@ -286,6 +288,8 @@ export class TargetRunner {
       keys: kindOf(profile.workload).keys(profile, profile.workload),
       httpKeys: profile.keys,
       valueBytes: profile.valueBytes,
+      valueSizes: profile.valueSizes,
+      tree: kindOf(profile.workload).tree?.(profile.workload) ?? FLAT,
       distribution: profile.distribution,
       connections: profile.connections,
       depth: profile.depth,

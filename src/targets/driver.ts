@@ -7,8 +7,11 @@ import type { Address, TargetName } from "./target.js";
  */
 export interface TargetDriver {
   readonly target: TargetName;
-  /** Creates `root` and below it `keys` values of `valueBytes` bytes. `root` is an absolute path such as "/zabench/a1". */
-  populate(root: string, keys: number, valueBytes: number): Promise<void>;
+  /**
+   * Creates `root` and below it `keys` values of `valueBytes` bytes, in the folders of `tree` where one is given. `root` is
+   * an absolute path such as "/zabench/a1".
+   */
+  populate(root: string, keys: number, valueBytes: ValueBytes, tree?: TreeShape): Promise<void>;
   /** Removes `root` and all below it. */
   remove(root: string): Promise<void>;
   /**
@@ -21,6 +24,28 @@ export interface TargetDriver {
   openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]>;
   close(): Promise<void>;
 }
+
+/** The size of every value, or of each by its key. */
+export type ValueBytes = number | ((key: number) => number);
+
+/**
+ * Folders within folders: `depth` levels of them with `fanOut` folders in each, so fanOut^depth at the bottom. Those hold the
+ * values, key k in the one of number k modulo how many there are. A depth of 0 is the root alone.
+ */
+export interface TreeShape {
+  readonly depth: number;
+  readonly fanOut: number;
+}
+
+export const FLAT: TreeShape = { depth: 0, fanOut: 1 };
+
+export function folderCount({ depth, fanOut }: TreeShape): number {
+  return fanOut ** depth;
+}
+
+/** What sort of nodes creates make, by ZooKeeper's names. */
+export const CREATE_KINDS = ["persistent", "ephemeral", "persistentSequential", "ephemeralSequential"] as const;
+export type CreateKind = (typeof CREATE_KINDS)[number];
 
 /** What sessions of awaited calls there are, each kind in the target's own idiom. */
 export interface RecipeSessions {
@@ -80,7 +105,14 @@ export interface LoadSessionOptions extends SessionOptions {
   /** How many operations may be outstanding: slots are 0 to depth - 1. */
   readonly depth: number;
   readonly keys: number;
+  /** Of the largest value. */
   readonly valueBytes: number;
+  /** As it was populated; flat where left out. */
+  readonly tree?: TreeShape;
+  /** "persistent" where left out. */
+  readonly createKind?: CreateKind;
+  /** How many writes a `multi` is made of; 1 where left out. */
+  readonly multiWrites?: number;
   readonly listener: LoadListener;
 }
 
@@ -111,14 +143,34 @@ export interface LoadSession {
   readonly connected: boolean;
   /** Where a driver knows better than its caller when an operation left and was answered; else the caller's clock. */
   readonly times?: OperationTimes;
+  /** What the target calls the error of an operation on a key that is not there. */
+  readonly absent: string;
   /** Reads key number `key` (0 to keys - 1), as fast as the target reads by default: ZooKeeper's local read. */
   read(slot: number, key: number): void;
   /** Reads with the target's strongest read: etcd's linearizable range, ZooKeeper's sync + read. */
   readLinearizable(slot: number, key: number): void;
-  /** Overwrites key number `key` with `valueBytes` bytes. */
-  write(slot: number, key: number): void;
-  /** Creates a new key below the root, with a name no other call of any session uses. */
-  create(slot: number): void;
+  /** Asks whether it is there, without its value, as fast as the target reads by default. */
+  exists(slot: number, key: number): void;
+  /** Lists the folder that holds key number `key`, names only, as fast as the target reads by default. */
+  children(slot: number, key: number): void;
+  /** ZooKeeper's sync alone; a target without such an operation has it not, and the workload's kind says so. */
+  sync(slot: number): void;
+  /** Overwrites key number `key` with `bytes` bytes, at the most and by default `valueBytes`. */
+  write(slot: number, key: number, bytes?: number): void;
+  /** Reads it and writes it if nobody has in between, from the start again until that succeeds: one operation. */
+  setVersioned(slot: number, key: number, bytes?: number): void;
+  /** Overwrites `multiWrites` keys in one transaction: number `key` and those after it, the first again after the last. */
+  multi(slot: number, key: number, bytes?: number): void;
+  /** Creates a key beside number `key`, by default beside 0, with a name that no other call of any session uses. */
+  create(slot: number, key?: number, bytes?: number): void;
+  /** Deletes what this session created beside `key`; `number` is what `resultOf` said of that create. */
+  delete(slot: number, key: number, number: number): void;
+  /**
+   * What more there is to know of an operation that succeeded, to be asked inside its `ended` call. create: a number to
+   * delete it by. children: how many. multi: how many of its writes stand where `written` says. setVersioned: where in
+   * history the value stands that it replaced.
+   */
+  resultOf(slot: number): number;
   close(): Promise<void>;
 }
 

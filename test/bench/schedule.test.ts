@@ -59,7 +59,7 @@ test("the heap gives entries in the order they are due", () => {
 });
 
 test("operations are drawn by weight", () => {
-  const choice = operationChoice({ kind: "mix", operations: { write: 10, read: 90, create: 0 } });
+  const choice = operationChoice({ operations: { write: 10, read: 90, create: 0 } });
   assert.deepEqual(choice.operations, ["read", "write"]);
   const source = new SeededRandom(3);
   let writes = 0;

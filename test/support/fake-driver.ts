@@ -31,6 +31,10 @@ export type PlantedMistake =
   | "writes-reordered"
   | "linearizable-read-stale"
   | LockMistake
+  | "listing-short"
+  | "transaction-torn"
+  | "update-lost"
+  | "created-lost"
   | "event-lost"
   | "event-repeated-out-of-order";
 
@@ -70,14 +74,16 @@ export function fakeMemory(connections = 0, operations = 0): SharedArrayBuffer {
   return new SharedArrayBuffer((NOTES + connections * (operations + 1)) * 4);
 }
 
-/** What each connection did: an operation's letter and its key. */
+/** What each connection did: an operation's letter, its key (of a delete the number), and the size of what it wrote. */
 export function notesOf(memory: SharedArrayBuffer, connections: number, operations: number): string[] {
   const words = new Int32Array(memory);
   return Array.from({ length: connections }, (_, connection) => {
     const at = NOTES + connection * (operations + 1);
     const count = Math.min(operations, words[at] as number);
     return Array.from(words.subarray(at + 1, at + 1 + count))
-      .map((note) => `${"?rlwc"[note >> 24]}${note & 0xff_ffff}`)
+      .map(
+        (note) => `${LETTERS[note >>> 27]}${(note >>> 13) & 0x3fff}${(note & 0x1fff) === 0 ? "" : `:${note & 0x1fff}`}`,
+      )
       .join(" ");
   });
 }
@@ -221,14 +227,31 @@ class Bucket {
     this.timer = this.waiting.length === 0 ? undefined : setTimeout(this.answerDue, 1);
   };
 }
+/** By operation: its letter in notes. */
+const OPERATION = {
+  read: 1,
+  readLinearizable: 2,
+  exists: 3,
+  children: 4,
+  sync: 5,
+  write: 6,
+  create: 7,
+  setVersioned: 8,
+  multi: 9,
+  delete: 10,
+} as const;
+const LETTERS = "?rlekswcvtd";
 
 class FakeLoadSession implements LoadSession {
   readonly connected = true;
+  readonly absent = "NONODE";
   private readonly options: FakeOptions;
   private readonly words: Int32Array;
   private readonly session: LoadSessionOptions;
+  private readonly results: number[];
   private submitted = 0;
   private answered = 0;
+  private created = 0;
 
   private readonly bucket: Bucket | undefined;
 
@@ -237,32 +260,62 @@ class FakeLoadSession implements LoadSession {
     this.words = words;
     this.session = session;
     this.bucket = bucket;
+    this.results = new Array<number>(session.depth).fill(0);
   }
 
   read(slot: number, key: number): void {
-    this.submit(slot, 1, key);
+    this.submit(slot, OPERATION.read, key);
   }
 
   readLinearizable(slot: number, key: number): void {
-    this.submit(slot, 2, key);
+    this.submit(slot, OPERATION.readLinearizable, key);
   }
 
-  write(slot: number, key: number): void {
-    this.submit(slot, 3, key);
+  exists(slot: number, key: number): void {
+    this.submit(slot, OPERATION.exists, key);
   }
 
-  create(slot: number): void {
-    this.submit(slot, 4, 0);
+  children(slot: number, key: number): void {
+    this.submit(slot, OPERATION.children, key);
+  }
+
+  sync(slot: number): void {
+    this.submit(slot, OPERATION.sync, 0);
+  }
+
+  write(slot: number, key: number, bytes = this.session.valueBytes): void {
+    this.submit(slot, OPERATION.write, key, bytes);
+  }
+
+  setVersioned(slot: number, key: number, bytes = this.session.valueBytes): void {
+    this.submit(slot, OPERATION.setVersioned, key, bytes);
+  }
+
+  multi(slot: number, key: number, bytes = this.session.valueBytes): void {
+    this.submit(slot, OPERATION.multi, key, bytes);
+  }
+
+  create(slot: number, key = 0, bytes = this.session.valueBytes): void {
+    this.results[slot] = this.created++;
+    this.submit(slot, OPERATION.create, key, bytes);
+  }
+
+  delete(slot: number, _key: number, number: number): void {
+    this.submit(slot, OPERATION.delete, number);
+  }
+
+  resultOf(slot: number): number {
+    return this.results[slot] as number;
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  private submit(slot: number, operation: number, key: number): void {
+  private submit(slot: number, operation: number, key: number, bytes = 0): void {
     const { clientBusyMicros } = this.options;
     if (clientBusyMicros !== undefined) for (const until = nowMicros() + clientBusyMicros; nowMicros() < until; );
-    this.note(operation, key);
+    this.note(operation, key, bytes);
     const number = ++this.submitted;
     const sentAt = Atomics.load(this.words, CLOCK);
     if (this.bucket !== undefined) this.bucket.serve(() => this.answer(slot, operation, number, sentAt));
@@ -293,25 +346,37 @@ class FakeLoadSession implements LoadSession {
       return;
     }
     const planted = this.answered % 50 === 49;
-    if (operation >= 3) {
+    if (operation === OPERATION.delete && mistake === "created-lost" && planted) {
+      this.session.listener.ended(slot, this.absent, 0, 0);
+      return;
+    }
+    if (operation >= OPERATION.write) {
       const written = Atomics.add(this.words, CLOCK, 1) + 1;
       const claimed = mistake === "writes-reordered" && planted ? written - 60 : written;
+      if (operation === OPERATION.multi) {
+        this.results[slot] = (this.session.multiWrites ?? 1) - (mistake === "transaction-torn" && planted ? 1 : 0);
+      }
+      // As of one key: whatever was written before it is what it replaces.
+      if (operation === OPERATION.setVersioned) this.results[slot] = written - (mistake === "update-lost" ? 60 : 1);
       this.session.listener.ended(slot, "", Math.max(written, claimed), claimed);
       return;
     }
     const order = this.options.readsAsOfSend === true ? sentAt : Atomics.load(this.words, CLOCK);
+    if (operation === OPERATION.children) {
+      this.results[slot] = this.session.keys - (mistake === "listing-short" && planted ? 1 : 0);
+    }
     const back =
       (mistake === "order-regresses" && planted) ||
-      (mistake === "linearizable-read-stale" && operation === 2 && planted);
+      (mistake === "linearizable-read-stale" && operation === OPERATION.readLinearizable && planted);
     this.session.listener.ended(slot, "", back ? order - 60 : order, 0);
   }
 
-  private note(operation: number, key: number): void {
+  private note(operation: number, key: number, bytes: number): void {
     const noted = this.options.notedOperations ?? 0;
     if (noted === 0) return;
     const at = NOTES + this.session.index * (noted + 1);
     const count = (this.words[at] as number)++;
-    if (count < noted) this.words[at + 1 + count] = (operation << 24) | key;
+    if (count < noted) this.words[at + 1 + count] = (operation << 27) | (key << 13) | bytes;
   }
 }
 

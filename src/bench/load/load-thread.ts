@@ -4,6 +4,7 @@ import { createDriver } from "./driver-source.js";
 import { failureName } from "./failure.js";
 import type { Load, LoadJob, SecondSink } from "./load.js";
 import type { LoadCommand, LoadNews, LoadReply, LoadTask } from "./load-messages.js";
+import { populatedSizes } from "./value-sizes.js";
 
 /** The thread side of a load worker, run by piscina: one task for the whole run. */
 export default function serveLoad(task: LoadTask): Promise<void> {
@@ -78,7 +79,7 @@ async function prepare(step: "populate" | "remove", job: LoadJob): Promise<void>
   const driver = await createDriver(job.driver);
   try {
     if (step === "remove") await driver.remove(job.root);
-    else await driver.populate(job.root, job.keys, job.valueBytes);
+    else await driver.populate(job.root, job.keys, populatedSizes(job.valueSizes, job.seed), job.tree);
   } finally {
     await driver.close();
   }

@@ -1,5 +1,6 @@
+import type { TreeShape } from "../../targets/driver.js";
 import type { Address } from "../../targets/target.js";
-import type { Distribution, Loop, Workload } from "../profile/profile.js";
+import type { Distribution, Loop, ValueSizes, Workload } from "../profile/profile.js";
 import type { DriverSource } from "./driver-source.js";
 
 /** What all workers together do to one target under one root; every worker takes its share of the connections. */
@@ -13,7 +14,11 @@ export interface LoadJob {
   readonly keys: number;
   /** How many values a workload over HTTP writes for itself. */
   readonly httpKeys: number;
+  /** Of the largest value. */
   readonly valueBytes: number;
+  readonly valueSizes: ValueSizes;
+  /** The folders that hold the keys. */
+  readonly tree: TreeShape;
   readonly distribution: Distribution;
   /** Over all workers. Connection c belongs to worker c modulo `workers`. */
   readonly connections: number;

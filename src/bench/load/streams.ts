@@ -1,8 +1,8 @@
-import { type RandomSource, randomBelow, randomFraction, SeededRandom } from "../../base/random.js";
+import { type RandomSource, randomFraction, SeededRandom } from "../../base/random.js";
 import { MIX_OPERATIONS, type MixOperation, type MixWorkload } from "../profile/profile.js";
 
 /** Seeds of the purposes a connection draws for, so that what it does stays the same in a closed and in an open loop. */
-const PURPOSE = { operations: 0, arrivals: 0x5eed_a11e } as const;
+const PURPOSE = { operations: 0, arrivals: 0x5eed_a11e, sizes: 0x5eed_512e } as const;
 
 /** The seed of one round; round 0 is the warm-up. */
 export function roundSeed(seed: number, round: number): number {
@@ -17,6 +17,11 @@ export function arrivalSource(seed: number, connection: number): RandomSource {
   return new SeededRandom(seed ^ PURPOSE.arrivals, connection + 1);
 }
 
+/** Sizes have a stream of their own, so that operations and keys are the same whatever the values are. */
+export function sizeSource(seed: number, connection: number): RandomSource {
+  return new SeededRandom(seed ^ PURPOSE.sizes, connection + 1);
+}
+
 /** What a mix draws from: operations with a weight above 0, in the order of `MIX_OPERATIONS`. */
 export interface OperationChoice {
   readonly operations: readonly MixOperation[];
@@ -24,7 +29,7 @@ export interface OperationChoice {
   readonly bounds: readonly number[];
 }
 
-export function operationChoice(workload: MixWorkload): OperationChoice {
+export function operationChoice(workload: Pick<MixWorkload, "operations">): OperationChoice {
   const operations = MIX_OPERATIONS.filter((name) => (workload.operations[name] ?? 0) > 0);
   const total = operations.reduce((sum, name) => sum + (workload.operations[name] as number), 0);
   let upTo = 0;
@@ -43,13 +48,7 @@ export function drawOperation(choice: OperationChoice, source: RandomSource): nu
   return last;
 }
 
-export type KeyChoice = (source: RandomSource) => number;
-
-export function uniformKeys(keys: number): KeyChoice {
-  return (source) => randomBelow(source, keys);
-}
-
-/** Draws the gap of a Poisson process, in microseconds. */
-export function exponentialMicros(source: RandomSource, meanMicros: number): number {
-  return -Math.log(1 - randomFraction(source)) * meanMicros;
+/** Draws the gap of a Poisson process of rate 1. */
+export function exponential(source: RandomSource): number {
+  return -Math.log(1 - randomFraction(source));
 }

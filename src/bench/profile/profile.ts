@@ -1,12 +1,29 @@
+import type { CreateKind, TreeShape } from "../../targets/driver.js";
 import type { Threshold } from "../thresholds.js";
 
-export const MIX_OPERATIONS = ["read", "readLinearizable", "write", "create"] as const;
+export const MIX_OPERATIONS = [
+  "read",
+  "readLinearizable",
+  "write",
+  "create",
+  "exists",
+  "children",
+  "sync",
+  "setVersioned",
+  "multi",
+  "delete",
+] as const;
 export type MixOperation = (typeof MIX_OPERATIONS)[number];
 
 /** Independent operations, drawn by weight. */
 export interface MixWorkload {
   readonly kind: "mix";
   readonly operations: Readonly<Partial<Record<MixOperation, number>>>;
+  /** The folders that hold the keys. */
+  readonly tree: TreeShape;
+  readonly createKind: CreateKind;
+  /** How many writes one `multi` is made of. */
+  readonly multiWrites: number;
 }
 
 /** Every connection acquires one of `locks` exclusive locks, holds it, releases it, and begins again. */
@@ -233,20 +250,62 @@ export type Workload =
   | SessionStormWorkload
   | SessionIdleWorkload;
 
-/** How keys are chosen. */
-export type Distribution = "uniform";
+/** How keys are chosen. Shares are 0 to 1. */
+export type Distribution =
+  | { readonly kind: "uniform" }
+  /** Each connection takes one after the other, and each begins elsewhere. */
+  | { readonly kind: "sequential" }
+  /** Key k is drawn with a probability proportional to 1 / (k + 1)^exponent. */
+  | { readonly kind: "zipfian"; readonly exponent: number }
+  /** The first `keyShare` of the keys get `operationShare` of the operations. */
+  | { readonly kind: "hotSet"; readonly keyShare: number; readonly operationShare: number };
+
+/** How long the values are that are written. */
+export type ValueSizes =
+  | { readonly kind: "fixed"; readonly bytes: number }
+  | { readonly kind: "uniform"; readonly minBytes: number; readonly maxBytes: number }
+  | { readonly kind: "weighted"; readonly sizes: readonly { readonly bytes: number; readonly weight: number }[] }
+  /** Its logarithm is normally distributed around that of the median; what falls outside the bounds lies on them. */
+  | {
+      readonly kind: "lognormal";
+      readonly medianBytes: number;
+      /** Standard deviation of the natural logarithm. */
+      readonly sigma: number;
+      readonly minBytes: number;
+      readonly maxBytes: number;
+    };
+
+export type Arrival = "constant" | "poisson";
+
+/** A part of an open loop's schedule in which the rate goes from one figure to another, evenly. */
+export interface RatePiece {
+  readonly fromPerSecond: number;
+  readonly toPerSecond: number;
+  readonly durationMicros: number;
+}
 
 export type Loop =
   | { readonly kind: "closed" }
-  | { readonly kind: "open"; readonly ratePerSecond: number; readonly arrival: "constant" | "poisson" };
+  | {
+      readonly kind: "open";
+      readonly arrival: Arrival;
+      /** At first; and throughout where there are no pieces. */
+      readonly ratePerSecond: number;
+      /** Where the rate changes: from the start of what is measured. The last piece's rate stays. */
+      readonly pieces?: readonly RatePiece[];
+    };
 
 /** What to run: one YAML file, validated. */
 export interface Profile {
   readonly name: string;
   readonly description: string;
   readonly workload: Workload;
+  /** Of each ensemble that is started for it. */
+  readonly servers: number;
   readonly keys: number;
+  /** Of the largest value. */
   readonly valueBytes: number;
+  readonly valueSizes: ValueSizes;
   readonly distribution: Distribution;
   readonly connections: number;
   /** Outstanding operations per connection. */
@@ -262,6 +321,18 @@ export interface Profile {
   readonly thresholds: readonly Threshold[];
   /** The share of operations that may fail in a run that passes, 0 to 1. */
   readonly errorsMax: number;
+  /** The same profile with other values, each measured on every target instead of this one; usually none. */
+  readonly variants: readonly Variant[];
+}
+
+/** One combination of the values that a profile's `variants` list. */
+export interface Variant {
+  /** "3-read-50": the names of its values, joined. */
+  readonly label: string;
+  /** What was varied: the name of each value by its path, such as {servers: "3"}. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Without variants of its own. */
+  readonly profile: Profile;
 }
 
 /** A profile and where it came from. */
@@ -270,6 +341,6 @@ export interface LoadedProfile {
   /** The YAML, whole. */
   readonly text: string;
   readonly file: string;
-  /** Options given over it, by their names without dashes. */
+  /** What was given over it: options by their names without dashes, `--set` by its path. */
   readonly overrides: Readonly<Record<string, string>>;
 }

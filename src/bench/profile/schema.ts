@@ -1,18 +1,18 @@
 import { z } from "zod";
-import { parseSizeBytes } from "../../base/units.js";
 import { UserError } from "../../base/user-error.js";
+import { largestBytes } from "../load/value-sizes.js";
 import { parseThreshold, type Threshold } from "../thresholds.js";
 import { kindOf, WORKLOAD_KINDS } from "../workloads/registry.js";
 import type { WorkloadKind } from "../workloads/workload-kind.js";
-import type { Loop, Profile, Workload } from "./profile.js";
-import { duration, scalar, share, whole } from "./scalars.js";
-import { parseRatePerSecond } from "./units.js";
+import { distributionSchema, loopSchema, SHAPE_KEYS, valueSizesSchema } from "./load-shape.js";
+import type { Profile, Workload } from "./profile.js";
+import { duration, share, whole } from "./scalars.js";
 
 /** What one machine can be asked for; a figure beyond is a slip of the keyboard. */
 export const PROFILE_LIMITS = {
   keysMax: 10_000_000,
-  valueBytesMax: 1_000_000,
   connectionsMax: 20_000,
+  serversMax: 9,
   depthMax: 4_096,
   roundsMax: 1_000,
   sessionTimeoutMsMin: 1_000,
@@ -20,12 +20,6 @@ export const PROFILE_LIMITS = {
 } as const;
 
 const positiveDuration = duration.refine((micros) => micros > 0, "must be longer than 0");
-
-const openLoop = z.strictObject({
-  rate: scalar(parseRatePerSecond),
-  arrival: z.enum(["constant", "poisson"]).default("constant"),
-});
-const loop = z.union([z.literal("closed"), openLoop]);
 
 const warmUpObject = z.strictObject({
   min: duration.default(2_000_000),
@@ -60,13 +54,12 @@ const profileObject = z.strictObject({
   description: z.string().default(""),
   workload: z.discriminatedUnion("kind", WORKLOAD_SCHEMAS).transform(toWorkload),
   keys: whole(1, PROFILE_LIMITS.keysMax).default(1_000),
-  valueBytes: scalar(parseSizeBytes)
-    .refine((bytes) => bytes <= PROFILE_LIMITS.valueBytesMax, `must be at most ${PROFILE_LIMITS.valueBytesMax} bytes`)
-    .default(100),
-  distribution: z.enum(["uniform"]).default("uniform"),
+  valueBytes: valueSizesSchema.prefault(100),
+  distribution: distributionSchema.prefault("uniform"),
+  servers: whole(1, PROFILE_LIMITS.serversMax).default(1),
   connections: whole(1, PROFILE_LIMITS.connectionsMax),
   depth: whole(1, PROFILE_LIMITS.depthMax).default(1),
-  loop: loop.default("closed"),
+  loop: loopSchema.prefault("closed"),
   duration: positiveDuration,
   warmUp: warmUp.prefault({}),
   rounds: whole(1, PROFILE_LIMITS.roundsMax).default(3),
@@ -87,12 +80,12 @@ export function knownKeys(path: string, workloadKind: unknown): readonly string[
   const kind = KINDS.find((each) => each.kind === workloadKind);
   const objects: Readonly<Record<string, { readonly shape: object } | undefined>> = {
     "": profileObject,
-    loop: openLoop,
     warmUp: warmUpObject,
     workload: kind?.schema,
     ...kind?.nested,
   };
-  return Object.keys(objects[path]?.shape ?? {});
+  const general = path.replaceAll(/\.\d+(?=\.|$)/g, ".*");
+  return SHAPE_KEYS[general] ?? Object.keys(objects[path]?.shape ?? {});
 }
 
 export const profileSchema = profileObject
@@ -100,7 +93,7 @@ export const profileSchema = profileObject
     const { workload } = value;
     const kind = kindOf(workload);
     if (!kind.pipelined) {
-      if (value.loop !== "closed") {
+      if (value.loop.kind !== "closed") {
         context.addIssue({
           code: "custom",
           path: ["loop"],
@@ -119,6 +112,9 @@ export const profileSchema = profileObject
         message: `must be at least ${connectionsMin} in this workload`,
       });
     }
+    for (const { path, message } of kind.problems?.(workload, value.keys, largestBytes(value.valueBytes)) ?? []) {
+      context.addIssue({ code: "custom", path: [...path], message });
+    }
     const names = [...kind.operations(workload), "total"];
     for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
       if (names.includes(metric)) continue;
@@ -135,11 +131,13 @@ export const profileSchema = profileObject
       description: value.description,
       workload: value.workload,
       keys: value.keys,
-      valueBytes: value.valueBytes,
+      valueBytes: largestBytes(value.valueBytes),
+      valueSizes: value.valueBytes,
+      servers: value.servers,
       distribution: value.distribution,
       connections: value.connections,
       depth: value.depth,
-      loop: toLoop(value.loop),
+      loop: value.loop,
       durationMicros: value.duration,
       warmUp: {
         minMicros: value.warmUp.min,
@@ -151,14 +149,11 @@ export const profileSchema = profileObject
       seed: value.seed,
       thresholds: value.thresholds,
       errorsMax: value.errorsMax,
+      variants: [],
     }),
   );
 
 function toWorkload(parsed: object): Workload {
   const kind = WORKLOAD_KINDS[(parsed as Workload).kind] as unknown as WorkloadKind;
   return kind.resolve(parsed as never);
-}
-
-function toLoop(value: z.output<typeof loop>): Loop {
-  return value === "closed" ? { kind: "closed" } : { kind: "open", ratePerSecond: value.rate, arrival: value.arrival };
 }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { TreeShape } from "../../targets/driver.js";
 import type { TargetName } from "../../targets/target.js";
 import type { SharedRegion } from "../../workers/load-shared.js";
 import type { CheckTally } from "../load/load.js";
@@ -17,6 +18,10 @@ export interface WorkloadKind<W extends Workload = Workload> {
   readonly nested?: Readonly<Record<string, z.ZodObject>>;
   /** `parsed` is what the schema made of it. */
   resolve(parsed: never): W;
+  /** What is wrong with it beside other values of its profile; `path` is from the profile's root. */
+  problems?(workload: W, keys: number, valueBytes: number): readonly KindProblem[];
+  /** The folders that hold the keys; flat where there is no such method. */
+  tree?(workload: W): TreeShape;
   /** Whether operations may be outstanding together and come by a schedule; else each step waits for the one before. */
   readonly pipelined: boolean;
   /** How many connections it needs at the least; 1 where left out. */
@@ -39,6 +44,11 @@ export interface WorkloadKind<W extends Workload = Workload> {
   metrics(measured: Measured, profile: Profile, workload: W): MetricRecord[];
   /** Checks over what all workers together left in the region, once all of them have ended the round. */
   judge?(region: SharedRegion, profile: Profile, workload: W): CheckTally[];
+}
+
+export interface KindProblem {
+  readonly path: readonly string[];
+  readonly message: string;
 }
 
 export interface Measured {

@@ -1,5 +1,7 @@
+import { assert } from "../../base/assert.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import {
+  FLAT,
   type LoadSession,
   type LoadSessionOptions,
   openerOf,
@@ -8,6 +10,8 @@ import {
   type SessionOpeners,
   type SessionOptions,
   type TargetDriver,
+  type TreeShape,
+  type ValueBytes,
 } from "../driver.js";
 import type { Address } from "../target.js";
 import { Channel } from "./channel.js";
@@ -19,7 +23,15 @@ import { prefixEnd, valueKeys } from "./keys.js";
 import { EtcdLeaderSession } from "./leader-session.js";
 import { EtcdLoadSession } from "./load-session.js";
 import { EtcdLockSession } from "./lock-session.js";
-import { DeleteRangeRequest, METHODS, PutRequest, RangeRequest, RequestOp, TxnRequest } from "./messages.js";
+import {
+  DeleteRangeRequest,
+  METHODS,
+  PutRequest,
+  RangeRequest,
+  RequestOp,
+  type RequestOpMessage,
+  TxnRequest,
+} from "./messages.js";
 import { EtcdPubSubSession } from "./pub-sub-session.js";
 import { EtcdQueueSession } from "./queue-session.js";
 import { EtcdRegistrySession } from "./registry-session.js";
@@ -31,6 +43,8 @@ const CALLS_MAX = 64;
 /** etcd's defaults: --max-txn-ops, and well below --max-request-bytes. */
 const TRANSACTION_PUTS_MAX = 128;
 const TRANSACTION_BYTES_MAX = 1_000_000;
+/** What a put takes beside its key and value, at the most. */
+const PUT_BYTES = 32;
 const TRANSACTIONS_AT_ONCE = 8;
 /** One large deletion would hold up everyone else for as long as it takes. */
 const DELETE_KEYS_MAX = 5_000;
@@ -64,20 +78,24 @@ class EtcdDriver implements TargetDriver {
     return this.channel.open();
   }
 
-  async populate(root: string, keys: number, valueBytes: number): Promise<void> {
-    const value = Buffer.alloc(valueBytes, "zabench ");
+  async populate(root: string, keys: number, valueBytes: ValueBytes, tree: TreeShape = FLAT): Promise<void> {
+    assert(tree.depth === 0, "etcd has no folders, and the workload's kind says so");
+    const sizeOf = typeof valueBytes === "number" ? () => valueBytes : valueBytes;
     const names = valueKeys(root);
     await unary(this.connection(), METHODS.put, PutRequest.make({ key: Buffer.from(root), value: Buffer.alloc(0) }));
-    const bytesPerPut = valueBytes + names.lengthBytes + 32;
-    const puts = Math.max(1, Math.min(TRANSACTION_PUTS_MAX, Math.floor(TRANSACTION_BYTES_MAX / bytesPerPut)));
+    let longest = Buffer.alloc(0);
     let next = 0;
     const putRest = async (): Promise<void> => {
       while (next < keys) {
-        const first = next;
-        next = Math.min(keys, first + puts);
-        const success = Array.from({ length: next - first }, (_, offset) =>
-          RequestOp.make({ requestPut: PutRequest.make({ key: names.key(first + offset), value }) }),
-        );
+        const success: RequestOpMessage[] = [];
+        for (let bytes = 0; next < keys && success.length < TRANSACTION_PUTS_MAX; next++) {
+          const size = sizeOf(next);
+          bytes += size + names.lengthBytes + PUT_BYTES;
+          if (success.length > 0 && bytes > TRANSACTION_BYTES_MAX) break;
+          if (size > longest.length) longest = Buffer.alloc(size, "zabench ");
+          const put = PutRequest.make({ key: names.key(next), value: longest.subarray(0, size) });
+          success.push(RequestOp.make({ requestPut: put }));
+        }
         await unary(this.connection(), METHODS.txn, TxnRequest.make({ success }));
       }
     };

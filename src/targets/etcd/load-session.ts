@@ -1,35 +1,73 @@
 import { randomBytes } from "node:crypto";
 import { assert } from "../../base/assert.js";
-import { ByteWriter } from "../../base/bytes.js";
+import type { ByteWriter } from "../../base/bytes.js";
 import type { LoadListener, LoadSession, LoadSessionOptions, OperationTimes } from "../driver.js";
 import { Channel, type ChannelListener } from "./channel.js";
 import { STATUS, STATUS_NAMES, statusName } from "./errors.js";
-import type { CallHandler, GrpcConnection } from "./grpc.js";
-import { createdKeys, type NumberedKeys, valueKeys } from "./keys.js";
+import type { CallHandler, GrpcConnection, Method } from "./grpc.js";
+import { createdKeys, type NumberedKeys, prefixEnd, valueKeys } from "./keys.js";
+import {
+  writeCountOnly,
+  writeKey,
+  writeListing,
+  writePut,
+  writeSerializable,
+  writeTransactionPut,
+  writeUnchanged,
+} from "./load-requests.js";
 import { AnswerReader, METHODS } from "./messages.js";
-import { WIRE, writeLengthTag, writeTag } from "./protobuf.js";
 
-const IDLE = 0;
-const READ = 1;
-const READ_LINEARIZABLE = 2;
-const WRITE = 3;
-const CREATE = 4;
+/** What a slot is doing. */
+const KIND = {
+  idle: 0,
+  read: 1,
+  readLinearizable: 2,
+  exists: 3,
+  children: 4,
+  write: 5,
+  create: 6,
+  delete: 7,
+  multi: 8,
+  /** The steps of a setVersioned; the reading is done again for as long as somebody else writes in between. */
+  versionRead: 9,
+  versionedWrite: 10,
+  versionReadAgain: 11,
+} as const;
 
-const KEY_FIELD = 1;
-const VALUE_FIELD = 2;
-const SERIALIZABLE_FIELD = 7;
+const METHOD_OF: readonly Method[] = [
+  METHODS.range,
+  METHODS.range,
+  METHODS.range,
+  METHODS.range,
+  METHODS.range,
+  METHODS.put,
+  METHODS.put,
+  METHODS.deleteRange,
+  METHODS.txn,
+  METHODS.range,
+  METHODS.txn,
+  METHODS.range,
+];
 
 const NO_ANSWER = -1;
 
 /** The load of one connection. A slot is the tag of its call; what it does is in typed arrays, by slot. */
 export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler, ChannelListener {
   readonly times = this;
+  readonly absent: string = STATUS_NAMES[STATUS.notFound];
   private readonly channel: Channel;
   private readonly listener: LoadListener;
+  private readonly valueBytes: number;
+  private readonly keys: number;
+  private readonly multiWrites: number;
+  // By slot.
   private readonly kinds: Uint8Array;
   private readonly keyNumbers: Float64Array;
+  private readonly bytes: Float64Array;
   private readonly revisions: Float64Array;
+  /** Keys counted or deleted, responses of a transaction that was applied. */
   private readonly counts: Float64Array;
+  private readonly results: Float64Array;
   private readonly sentAt: Float64Array;
   /** The slots whose requests have not left yet, of which there are `unsentCount`. */
   private readonly unsent: Int32Array;
@@ -38,8 +76,9 @@ export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler
   private readonly values: NumberedKeys;
   private readonly created: NumberedKeys;
   private createdCount = 0;
-  /** The value's field of a PutRequest, the same in all of them. */
-  private readonly valueField: Buffer;
+  private readonly value: Buffer;
+  private readonly listingFrom: Buffer;
+  private readonly listingEnd: Buffer;
   private grpc: GrpcConnection | undefined;
   /** Slots submitted without a connection, to be ended when the turn is over. */
   private refused: number[] = [];
@@ -49,18 +88,22 @@ export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler
 
   constructor(options: LoadSessionOptions) {
     this.listener = options.listener;
+    this.valueBytes = options.valueBytes;
+    this.keys = options.keys;
+    this.multiWrites = options.multiWrites ?? 1;
     this.kinds = new Uint8Array(options.depth);
     this.keyNumbers = new Float64Array(options.depth);
+    this.bytes = new Float64Array(options.depth);
+    this.results = new Float64Array(options.depth);
     this.revisions = new Float64Array(options.depth);
     this.counts = new Float64Array(options.depth);
     this.sentAt = new Float64Array(options.depth);
     this.unsent = new Int32Array(options.depth);
     this.values = valueKeys(options.root);
     this.created = createdKeys(options.root, randomBytes(8).toString("hex"));
-    const writer = new ByteWriter(options.valueBytes + 16);
-    writeLengthTag(writer, VALUE_FIELD, options.valueBytes);
-    writer.raw(Buffer.alloc(options.valueBytes, "zabench "));
-    this.valueField = writer.copy();
+    this.value = Buffer.alloc(options.valueBytes, "zabench ");
+    this.listingFrom = Buffer.from(`${options.root}/`);
+    this.listingEnd = prefixEnd(this.listingFrom);
     this.channel = new Channel(
       { ...options, callsMax: options.depth + 1, onSent: (atMs) => this.noteSent(atMs) },
       this,
@@ -90,20 +133,51 @@ export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler
     return this.sentAt[slot] as number;
   }
 
+  resultOf(slot: number): number {
+    return this.results[slot] as number;
+  }
+
   read(slot: number, key: number): void {
-    this.submit(slot, READ, key);
+    this.submit(slot, KIND.read, key);
   }
 
   readLinearizable(slot: number, key: number): void {
-    this.submit(slot, READ_LINEARIZABLE, key);
+    this.submit(slot, KIND.readLinearizable, key);
   }
 
-  write(slot: number, key: number): void {
-    this.submit(slot, WRITE, key);
+  exists(slot: number, key: number): void {
+    this.submit(slot, KIND.exists, key);
   }
 
-  create(slot: number): void {
-    this.submit(slot, CREATE, this.createdCount++);
+  /** All keys below the root: etcd has no folders. */
+  children(slot: number): void {
+    this.submit(slot, KIND.children, 0);
+  }
+
+  sync(): void {
+    assert(false, "etcd has no sync, and the workload's kind says so");
+  }
+
+  write(slot: number, key: number, bytes = this.valueBytes): void {
+    this.submit(slot, KIND.write, key, bytes);
+  }
+
+  setVersioned(slot: number, key: number, bytes = this.valueBytes): void {
+    this.submit(slot, KIND.versionRead, key, bytes);
+  }
+
+  multi(slot: number, key: number, bytes = this.valueBytes): void {
+    this.submit(slot, KIND.multi, key, bytes);
+  }
+
+  create(slot: number, _key = 0, bytes = this.valueBytes): void {
+    const number = this.createdCount++;
+    this.results[slot] = number;
+    this.submit(slot, KIND.create, number, bytes);
+  }
+
+  delete(slot: number, _key: number, number: number): void {
+    this.submit(slot, KIND.delete, number);
   }
 
   async close(): Promise<void> {
@@ -111,17 +185,23 @@ export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler
     this.channel.close();
   }
 
-  private submit(slot: number, kind: number, key: number): void {
-    assert(this.kinds[slot] === IDLE, "the slot does not exist, or is in use");
-    this.kinds[slot] = kind;
+  private submit(slot: number, kind: number, key: number, bytes = 0): void {
+    assert(this.kinds[slot] === KIND.idle, "the slot does not exist, or is in use");
     this.keyNumbers[slot] = key;
-    this.revisions[slot] = NO_ANSWER;
+    this.bytes[slot] = bytes;
     if (this.grpc?.accepting === true) {
-      this.grpc.call(kind <= READ_LINEARIZABLE ? METHODS.range : METHODS.put, this, slot);
+      this.call(this.grpc, slot, kind);
       return;
     }
+    this.kinds[slot] = kind;
     // Not within this call: whoever submits from `ended` would recurse for as long as there is no connection.
     if (this.refused.push(slot) === 1) setImmediate(() => this.endRefused());
+  }
+
+  private call(grpc: GrpcConnection, slot: number, kind: number): void {
+    this.kinds[slot] = kind;
+    this.revisions[slot] = NO_ANSWER;
+    grpc.call(METHOD_OF[kind] as Method, this, slot);
   }
 
   private noteSent(atMs: number): void {
@@ -138,43 +218,107 @@ export class EtcdLoadSession implements LoadSession, OperationTimes, CallHandler
   // -- the calls
 
   writeRequest(slot: number, writer: ByteWriter): void {
-    this.unsent[this.unsentCount++] = slot;
-    const kind = this.kinds[slot];
-    const keys = kind === CREATE ? this.created : this.values;
-    writeLengthTag(writer, KEY_FIELD, keys.lengthBytes);
-    keys.write(writer, this.keyNumbers[slot] as number);
-    if (kind === READ) {
-      writeTag(writer, SERIALIZABLE_FIELD, WIRE.varint);
-      writer.int8(1);
-    } else if (kind !== READ_LINEARIZABLE) {
-      writer.raw(this.valueField);
+    const kind = this.kinds[slot] as number;
+    const key = this.keyNumbers[slot] as number;
+    const bytes = this.bytes[slot] as number;
+    // Of several calls the first is when the operation began.
+    if (kind < KIND.versionedWrite) this.unsent[this.unsentCount++] = slot;
+    switch (kind) {
+      case KIND.read:
+        writeKey(writer, this.values, key);
+        writeSerializable(writer);
+        break;
+      case KIND.exists:
+        writeKey(writer, this.values, key);
+        writeCountOnly(writer);
+        break;
+      case KIND.children:
+        writeListing(writer, this.listingFrom, this.listingEnd);
+        break;
+      case KIND.write:
+        writePut(writer, this.values, key, this.value, bytes);
+        break;
+      case KIND.create:
+        writePut(writer, this.created, key, this.value, bytes);
+        break;
+      case KIND.delete:
+        writeKey(writer, this.created, key);
+        break;
+      case KIND.multi:
+        for (let each = 0; each < this.multiWrites; each++) {
+          writeTransactionPut(writer, this.values, (key + each) % this.keys, this.value, bytes);
+        }
+        break;
+      case KIND.versionedWrite:
+        writeUnchanged(writer, this.values, key, this.results[slot] as number);
+        writeTransactionPut(writer, this.values, key, this.value, bytes);
+        break;
+      default:
+        writeKey(writer, this.values, key);
     }
   }
 
   message(slot: number, bytes: Buffer, start: number, end: number): void {
-    this.answer.read(bytes, start, end);
-    this.revisions[slot] = this.answer.revision;
-    this.counts[slot] = this.answer.count;
+    const { answer } = this;
+    const kind = this.kinds[slot] as number;
+    const versioned = kind === KIND.versionRead || kind === KIND.versionReadAgain;
+    answer.read(bytes, start, end, versioned);
+    this.revisions[slot] = answer.revision;
+    if (METHOD_OF[kind] === METHODS.range) this.counts[slot] = answer.count;
+    else if (kind === KIND.delete) this.counts[slot] = answer.done;
+    else this.counts[slot] = answer.done === 0 ? 0 : answer.responses;
+    if (versioned) this.results[slot] = answer.modRevision;
   }
 
   ended(slot: number, status: number): void {
     const kind = this.kinds[slot] as number;
-    this.kinds[slot] = IDLE;
+    this.kinds[slot] = KIND.idle;
     if (status !== STATUS.ok) {
       if (status === STATUS.unavailable) this.unavailable = true;
       this.listener.ended(slot, statusName(status), 0, 0);
       return;
     }
     const revision = this.revisions[slot] as number;
+    const count = this.counts[slot] as number;
     this.succeeded = true;
     if (revision === NO_ANSWER) {
       this.listener.ended(slot, STATUS_NAMES[STATUS.internal], 0, 0);
-    } else if (kind <= READ_LINEARIZABLE) {
-      const found = (this.counts[slot] as number) > 0;
-      this.listener.ended(slot, found ? "" : STATUS_NAMES[STATUS.notFound], revision, 0);
-    } else {
-      this.listener.ended(slot, "", revision, revision);
+      return;
     }
+    switch (kind) {
+      case KIND.write:
+      case KIND.create:
+        this.listener.ended(slot, "", revision, revision);
+        break;
+      case KIND.multi:
+        this.results[slot] = count;
+        this.listener.ended(slot, "", revision, revision);
+        break;
+      case KIND.versionedWrite:
+        if (count > 0) this.listener.ended(slot, "", revision, revision);
+        else this.goOn(slot, KIND.versionReadAgain);
+        break;
+      case KIND.versionRead:
+      case KIND.versionReadAgain:
+        if (count > 0) this.goOn(slot, KIND.versionedWrite);
+        else this.listener.ended(slot, this.absent, revision, 0);
+        break;
+      case KIND.delete:
+        this.listener.ended(slot, count > 0 ? "" : this.absent, revision, count > 0 ? revision : 0);
+        break;
+      case KIND.children:
+        this.results[slot] = count;
+        this.listener.ended(slot, "", revision, 0);
+        break;
+      default:
+        this.listener.ended(slot, count > 0 ? "" : this.absent, revision, 0);
+    }
+  }
+
+  /** The next call of an operation made of several. */
+  private goOn(slot: number, kind: number): void {
+    if (this.grpc?.accepting === true) this.call(this.grpc, slot, kind);
+    else this.listener.ended(slot, statusName(STATUS.connectionLost), 0, 0);
   }
 
   // -- the connection

@@ -219,39 +219,63 @@ export type StatusResponseMessage = MessageOf<typeof StatusResponse>;
 const HEADER_TAG = 1 * 8 + WIRE.bytes;
 const REVISION_TAG = 3 * 8 + WIRE.varint;
 const COUNT_TAG = 4 * 8 + WIRE.varint;
+/** Of a RangeResponse: a KeyValue. */
+const KEY_VALUE_TAG = 2 * 8 + WIRE.bytes;
+const MOD_REVISION_TAG = 3 * 8 + WIRE.varint;
+/** Of a DeleteRangeResponse: how many keys it deleted. Of a TxnResponse: whether its conditions held. */
+const DONE_TAG = 2 * 8 + WIRE.varint;
+/** Of a TxnResponse: the response to one of its requests. */
+const RESPONSE_TAG = 3 * 8 + WIRE.bytes;
 
-/** Reads of a RangeResponse or PutResponse what load has to know. Use one for many answers. */
+/** Reads what load has to know of the response to a range, a put, a deletion or a transaction. Use one for many answers. */
 export class AnswerReader {
   /** The header's revision. */
   revision = 0;
-  /** How many keys a RangeResponse counts; 0 for a PutResponse. */
+  /** How many keys a range counts; else 0. */
   count = 0;
+  /** How many keys a deletion deleted, 1 for a transaction whose conditions held; else 0. */
+  done = 0;
+  /** How many responses a transaction has. */
+  responses = 0;
+  /** The revision at which the last key of a range was written; 0 unless asked for. */
+  modRevision = 0;
   private readonly reader = new ProtobufReader(Buffer.alloc(0));
 
-  /** Throws `MalformedBytesError`. */
-  read(bytes: Buffer, start: number, end: number): void {
+  /** `withKey`: `modRevision` is wanted. Throws `MalformedBytesError`. */
+  read(bytes: Buffer, start: number, end: number, withKey = false): void {
     const reader = this.reader;
     reader.reset(bytes, start, end);
     this.revision = 0;
     this.count = 0;
+    this.done = 0;
+    this.responses = 0;
+    this.modRevision = 0;
     while (reader.offset < end) {
       const tag = reader.varint();
-      if (tag === HEADER_TAG) this.readHeader(reader);
+      if (tag === HEADER_TAG) this.revision = this.nested(reader, REVISION_TAG);
       else if (tag === COUNT_TAG) this.count = reader.varint();
-      else reader.skip(tag % 8);
+      else if (tag === DONE_TAG) this.done = reader.varint();
+      else if (tag === KEY_VALUE_TAG && withKey) this.modRevision = this.nested(reader, MOD_REVISION_TAG);
+      else {
+        if (tag === RESPONSE_TAG) this.responses++;
+        reader.skip(tag % 8);
+      }
     }
   }
 
-  private readHeader(reader: ProtobufReader): void {
+  /** Reads a message within the message and returns one of its numbers, 0 where it is not there. */
+  private nested(reader: ProtobufReader, wanted: number): number {
     const length = reader.length();
-    const end = reader.end;
-    const headerEnd = reader.offset + length;
-    reader.end = headerEnd;
-    while (reader.offset < headerEnd) {
+    const { end } = reader;
+    const nestedEnd = reader.offset + length;
+    let found = 0;
+    reader.end = nestedEnd;
+    while (reader.offset < nestedEnd) {
       const tag = reader.varint();
-      if (tag === REVISION_TAG) this.revision = reader.varint();
+      if (tag === wanted) found = reader.varint();
       else reader.skip(tag % 8);
     }
     reader.end = end;
+    return found;
   }
 }

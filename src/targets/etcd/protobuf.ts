@@ -15,6 +15,13 @@ export function writeVarint(writer: ByteWriter, value: number): void {
   writer.int8(rest);
 }
 
+/** How many bytes `writeVarint` takes. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++;
+  return length;
+}
+
 /** Negative numbers take ten bytes, as two's complement of 64 bits. */
 export function writeVarintBig(writer: ByteWriter, value: bigint): void {
   let rest = BigInt.asUintN(64, value);
@@ -38,8 +45,7 @@ export function writeLengthTag(writer: ByteWriter, field: number, length: number
  */
 function endNested(writer: ByteWriter, start: number): void {
   const length = writer.offset - start;
-  let lengthBytes = 1;
-  for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) lengthBytes++;
+  const lengthBytes = varintLength(length);
   const end = writer.offset;
   if (lengthBytes > 1) {
     writer.reserve(lengthBytes - 1);

@@ -7,6 +7,8 @@ import {
   type RecipeSessions,
   type SessionOptions,
   type TargetDriver,
+  type TreeShape,
+  type ValueBytes,
 } from "../driver.js";
 import type { Address, TargetName } from "../target.js";
 import { openLoadSession } from "./load-session.js";
@@ -24,8 +26,8 @@ export class ZooKeeperDriver implements TargetDriver {
     this.members = members;
   }
 
-  async populate(root: string, keys: number, valueBytes: number): Promise<void> {
-    await populateKeys(await this.client(), root, keys, valueBytes);
+  async populate(root: string, keys: number, valueBytes: ValueBytes, tree?: TreeShape): Promise<void> {
+    await populateKeys(await this.client(), root, keys, valueBytes, tree);
   }
 
   async remove(root: string): Promise<void> {

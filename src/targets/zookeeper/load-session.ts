@@ -1,35 +1,50 @@
 import { assert } from "../../base/assert.js";
-import { ByteWriter, MalformedBytesError } from "../../base/bytes.js";
+import { MalformedBytesError } from "../../base/bytes.js";
 import { SeededRandom } from "../../base/random.js";
 import { nameOfError, ZooKeeperError } from "../../client/errors.js";
 import { HostList } from "../../client/host-list.js";
 import { BACKOFF_MAX_MS, BACKOFF_MIN_MS } from "../../client/limits.js";
 import type { ReplyHandler } from "../../client/pending.js";
-import { OPEN_ACL } from "../../client/requests.js";
 import { type ConnectKind, Session } from "../../client/session.js";
-import type { Codec } from "../../jute/codec.js";
 import { ERROR } from "../../jute/errors.js";
-import { beginFrame, endFrame } from "../../jute/framing.js";
-import { CREATE_MODE, OP } from "../../jute/opcodes.js";
-import { CreateRequest, GetDataRequest, SetDataRequest, STAT_BYTES, SyncRequest } from "../../jute/records.js";
-import type { LoadListener, LoadSession, LoadSessionOptions, OperationTimes } from "../driver.js";
-import { KEY_DIGITS, KEYS_MAX, keyPath, patchDigits } from "./keys.js";
+import { OP } from "../../jute/opcodes.js";
+import { STAT_BYTES } from "../../jute/records.js";
+import {
+  type CreateKind,
+  FLAT,
+  type LoadListener,
+  type LoadSession,
+  type LoadSessionOptions,
+  type OperationTimes,
+} from "../driver.js";
+import { CREATED_DIGITS, digitsBefore, KEYS_MAX } from "./keys.js";
+import { isSequential, LoadRequests } from "./load-requests.js";
 
 /** What a token is made of: slot * KINDS + kind. */
-const KIND = { read: 0, write: 1, create: 2, sync: 3, linearizableRead: 4 } as const;
-const KINDS = 5;
+const KIND = {
+  read: 0,
+  write: 1,
+  create: 2,
+  /** Of a linearizable read, ahead of it. */
+  syncFirst: 3,
+  linearizableRead: 4,
+  exists: 5,
+  children: 6,
+  sync: 7,
+  delete: 8,
+  multi: 9,
+  /** The two steps of a setVersioned. */
+  versionRead: 10,
+  versionedWrite: 11,
+} as const;
+const KINDS = 12;
 
 const WORD = 2 ** 32;
-const CREATE_DIGITS = 10;
-/** Where mzxid stands in a stat: behind czxid. */
+/** Where they stand in a stat. */
 const MZXID_OFFSET = 8;
-
-/** A request encoded once: only the xid and the number that ends its path differ from one sending to the next. */
-interface Template {
-  readonly frame: Buffer;
-  /** From the end of that number to the end of the frame, in bytes. */
-  readonly digitsToEnd: number;
-}
+const VERSION_OFFSET = 32;
+/** Type, done and error of a multi's part, before its body. */
+const MULTI_HEADER_BYTES = 9;
 
 /** Opens a session and waits for it, at most for the session timeout. Throws ZooKeeperError CONNECTIONLOSS. */
 export function openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
@@ -49,18 +64,19 @@ export function openLoadSession(options: LoadSessionOptions): Promise<LoadSessio
 
 class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes {
   readonly times = this;
+  readonly absent = "NONODE";
   private readonly session: Session;
   private readonly listener: LoadListener;
-  private readonly readTemplate: Template;
-  private readonly writeTemplate: Template;
-  private readonly value: Buffer;
-  private readonly root: string;
-  private createTemplate: Template | undefined;
-  private readonly syncFrame: Buffer;
-  /** By slot: what the sync of a linearizable read ended with, until its read ends. */
+  private readonly requests: LoadRequests;
+  private readonly createKind: CreateKind;
+  private readonly valueBytes: number;
+  // By slot.
+  /** What the sync of a linearizable read ended with, until its read ends. */
   private readonly syncErrors: Int32Array;
-  /** By slot. */
   private readonly sentAt: Float64Array;
+  private readonly results: Float64Array;
+  private readonly slotKeys: Float64Array;
+  private readonly slotBytes: Float64Array;
   /** The slots whose requests have not left yet, of which there are `unsentCount`. */
   private readonly unsent: Int32Array;
   private unsentCount = 0;
@@ -73,14 +89,21 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
     assert(keys <= KEYS_MAX, `at most ${KEYS_MAX} keys`);
     this.listener = options.listener;
     this.opened = opened;
-    this.root = root;
-    this.value = Buffer.alloc(valueBytes, "z");
-    const key = keyPath(root, 0);
-    this.readTemplate = template(OP.getData, GetDataRequest, { path: key, watch: false }, key);
-    this.writeTemplate = template(OP.setData, SetDataRequest, { path: key, data: this.value, version: -1 }, key);
-    this.syncFrame = encode(OP.sync, SyncRequest, { path: root });
+    this.createKind = options.createKind ?? "persistent";
+    this.valueBytes = valueBytes;
+    this.requests = new LoadRequests({
+      root,
+      keys,
+      valueBytes,
+      tree: options.tree ?? FLAT,
+      createKind: this.createKind,
+      multiWrites: options.multiWrites ?? 1,
+    });
     this.syncErrors = new Int32Array(depth);
     this.sentAt = new Float64Array(depth);
+    this.results = new Float64Array(depth);
+    this.slotKeys = new Float64Array(depth);
+    this.slotBytes = new Float64Array(depth);
     this.unsent = new Int32Array(depth);
     const first = index % members.length;
     const hosts = [...members.slice(first), ...members.slice(0, first)];
@@ -123,26 +146,64 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
     return this.sentAt[slot] as number;
   }
 
+  resultOf(slot: number): number {
+    return this.results[slot] as number;
+  }
+
   read(slot: number, key: number): void {
-    if (this.refuses(slot)) return;
-    this.submit(this.readTemplate, slot, KIND.read, KEY_DIGITS, key);
+    if (!this.begin(slot)) return;
+    this.requests.read(this.session, this, slot * KINDS + KIND.read, key);
   }
 
   readLinearizable(slot: number, key: number): void {
-    if (this.refuses(slot)) return;
+    if (!this.begin(slot)) return;
     this.syncErrors[slot] = ERROR.OK;
-    this.session.submit(this.syncFrame, this, slot * KINDS + KIND.sync);
-    this.submit(this.readTemplate, slot, KIND.linearizableRead, KEY_DIGITS, key);
+    this.requests.sync(this.session, this, slot * KINDS + KIND.syncFirst);
+    this.requests.read(this.session, this, slot * KINDS + KIND.linearizableRead, key);
   }
 
-  write(slot: number, key: number): void {
-    if (this.refuses(slot)) return;
-    this.submit(this.writeTemplate, slot, KIND.write, KEY_DIGITS, key);
+  exists(slot: number, key: number): void {
+    if (!this.begin(slot)) return;
+    this.requests.exists(this.session, this, slot * KINDS + KIND.exists, key);
   }
 
-  create(slot: number): void {
-    if (this.refuses(slot)) return;
-    this.submit(this.createTemplate as Template, slot, KIND.create, CREATE_DIGITS, this.created++);
+  children(slot: number, key: number): void {
+    if (!this.begin(slot)) return;
+    this.requests.children(this.session, this, slot * KINDS + KIND.children, key);
+  }
+
+  sync(slot: number): void {
+    if (!this.begin(slot)) return;
+    this.requests.sync(this.session, this, slot * KINDS + KIND.sync);
+  }
+
+  write(slot: number, key: number, bytes = this.valueBytes): void {
+    if (!this.begin(slot)) return;
+    this.requests.write(this.session, this, slot * KINDS + KIND.write, key, bytes, -1);
+  }
+
+  setVersioned(slot: number, key: number, bytes = this.valueBytes): void {
+    if (!this.begin(slot)) return;
+    this.slotKeys[slot] = key;
+    this.slotBytes[slot] = bytes;
+    this.requests.read(this.session, this, slot * KINDS + KIND.versionRead, key);
+  }
+
+  multi(slot: number, key: number, bytes = this.valueBytes): void {
+    if (!this.begin(slot)) return;
+    this.requests.multi(this.session, this, slot * KINDS + KIND.multi, key, bytes);
+  }
+
+  create(slot: number, key = 0, bytes = this.valueBytes): void {
+    if (!this.begin(slot)) return;
+    const number = this.created++;
+    this.results[slot] = number;
+    this.requests.create(this.session, this, slot * KINDS + KIND.create, key, number, bytes);
+  }
+
+  delete(slot: number, key: number, number: number): void {
+    if (!this.begin(slot)) return;
+    this.requests.delete(this.session, this, slot * KINDS + KIND.delete, key, number);
   }
 
   close(): Promise<void> {
@@ -152,42 +213,77 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
   onReply(token: number, error: number, zxid: number, bytes: Buffer, start: number, end: number): void {
     const slot = Math.floor(token / KINDS);
     const kind = token - slot * KINDS;
-    if (kind === KIND.sync) {
+    if (kind === KIND.syncFirst) {
       this.syncErrors[slot] = error;
       return;
     }
-    const outcome = kind === KIND.linearizableRead && error === ERROR.OK ? (this.syncErrors[slot] as number) : error;
+    let outcome = error;
+    if (kind === KIND.linearizableRead && error === ERROR.OK) outcome = this.syncErrors[slot] as number;
+    else if (kind === KIND.multi && error === ERROR.OK) outcome = errorOfMulti(bytes, start, end);
+    else if (kind === KIND.versionedWrite && error === ERROR.BADVERSION) {
+      // Somebody else was first: what stands there now is read, and it is tried again.
+      this.requests.read(this.session, this, slot * KINDS + KIND.versionRead, this.slotKeys[slot] as number);
+      return;
+    }
     if (outcome !== ERROR.OK) {
       this.listener.ended(slot, nameOfError(outcome), zxid, 0);
       return;
     }
-    if (end - start < STAT_BYTES) {
+    const shortest = kind === KIND.sync || kind === KIND.delete ? 0 : STAT_BYTES;
+    if (end - start < shortest) {
       this.listener.ended(slot, "CONNECTIONLOSS", zxid, 0);
       throw new MalformedBytesError(`a reply of ${end - start} bytes has no room for a stat`);
     }
+    const stat = end - STAT_BYTES;
     let written = 0;
-    if (kind === KIND.write) written = zxidAt(bytes, end - STAT_BYTES + MZXID_OFFSET);
-    else if (kind === KIND.create) written = zxidAt(bytes, end - STAT_BYTES);
+    switch (kind) {
+      case KIND.write:
+      case KIND.versionedWrite:
+        written = zxidAt(bytes, stat + MZXID_OFFSET);
+        break;
+      case KIND.create:
+        written = zxidAt(bytes, stat);
+        if (isSequential(this.createKind)) this.results[slot] = digitsBefore(bytes, stat, CREATED_DIGITS);
+        break;
+      case KIND.delete:
+        written = zxid;
+        break;
+      case KIND.children:
+        this.results[slot] = bytes.readInt32BE(start);
+        break;
+      case KIND.multi:
+        written = zxidAt(bytes, start + MULTI_HEADER_BYTES + MZXID_OFFSET);
+        this.results[slot] = writesAt(written, bytes, start, end);
+        break;
+      case KIND.versionRead:
+        this.results[slot] = zxidAt(bytes, stat + MZXID_OFFSET);
+        this.requests.write(
+          this.session,
+          this,
+          slot * KINDS + KIND.versionedWrite,
+          this.slotKeys[slot] as number,
+          this.slotBytes[slot] as number,
+          bytes.readInt32BE(stat + VERSION_OFFSET),
+        );
+        return;
+    }
     this.listener.ended(slot, "", zxid, written);
   }
 
-  private submit(template: Template, slot: number, kind: number, digits: number, number: number): void {
-    const writer = this.session.submit(template.frame, this, slot * KINDS + kind);
-    patchDigits(writer.bytes, writer.offset - template.digitsToEnd, digits, number);
-    this.unsent[this.unsentCount++] = slot;
+  /** False where there is no connection: the slot is ended when the turn is over. */
+  private begin(slot: number): boolean {
+    if (this.session.connected) {
+      this.unsent[this.unsentCount++] = slot;
+      return true;
+    }
+    if (this.refused.push(slot) === 1) setImmediate(this.endRefused);
+    return false;
   }
 
   private noteSent(): void {
     const now = this.session.sentAtMs;
     for (let index = 0; index < this.unsentCount; index++) this.sentAt[this.unsent[index] as number] = now;
     this.unsentCount = 0;
-  }
-
-  private refuses(slot: number): boolean {
-    if (this.session.connected) return false;
-    this.refused.push(slot);
-    if (this.refused.length === 1) setImmediate(this.endRefused);
-    return true;
   }
 
   private readonly endRefused = (): void => {
@@ -198,12 +294,10 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
 
   private handleConnected(kind: ConnectKind): void {
     this.unsentCount = 0;
-    if (this.createTemplate === undefined) {
+    if (!this.requests.named) {
       // A name that nobody else gives: sessions differ in their id, and this one counts.
-      const session = BigInt.asUintN(64, this.session.credentials.sessionId).toString(16).padStart(16, "0");
-      const path = `${this.root}/n${session}-${"0".repeat(CREATE_DIGITS)}`;
-      const request = { path, data: this.value, acl: OPEN_ACL, flags: CREATE_MODE.persistent };
-      this.createTemplate = template(OP.create2, CreateRequest, request, path);
+      const id = BigInt.asUintN(64, this.session.credentials.sessionId);
+      this.requests.nameCreated(id.toString(16).padStart(16, "0"));
     }
     if (this.opened !== undefined) {
       this.opened();
@@ -218,18 +312,25 @@ function zxidAt(bytes: Buffer, offset: number): number {
   return bytes.readInt32BE(offset) * WORD + bytes.readUInt32BE(offset + 4);
 }
 
-function encode<T>(type: number, codec: Codec<T>, request: T): Buffer {
-  const writer = new ByteWriter();
-  const start = beginFrame(writer);
-  writer.int32(0);
-  writer.int32(type);
-  codec.write(writer, request);
-  endFrame(writer, start);
-  return writer.copy();
+const WRITTEN_PART_BYTES = MULTI_HEADER_BYTES + STAT_BYTES;
+const ERROR_PART_BYTES = MULTI_HEADER_BYTES + 4;
+
+/** What a transaction failed with, 0 where it was applied: then all of its parts are stats, else all are errors. */
+function errorOfMulti(bytes: Buffer, start: number, end: number): number {
+  if (end - start < ERROR_PART_BYTES) throw new MalformedBytesError("a transaction without results");
+  if (bytes.readInt32BE(start) !== OP.error) return ERROR.OK;
+  for (let at = start; at + ERROR_PART_BYTES <= end; at += ERROR_PART_BYTES) {
+    const error = bytes.readInt32BE(at + MULTI_HEADER_BYTES);
+    if (error !== ERROR.OK) return error;
+  }
+  throw new MalformedBytesError("a transaction failed without an error");
 }
 
-function template<T>(type: number, codec: Codec<T>, request: T, path: string): Template {
-  const frame = encode(type, codec, request);
-  const pathEnd = frame.indexOf(path) + Buffer.byteLength(path);
-  return { frame, digitsToEnd: frame.length - pathEnd };
+/** How many writes of a transaction stand at `written`. */
+function writesAt(written: number, bytes: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let at = start; at + WRITTEN_PART_BYTES <= end; at += WRITTEN_PART_BYTES) {
+    if (zxidAt(bytes, at + MULTI_HEADER_BYTES + MZXID_OFFSET) === written) count++;
+  }
+  return count;
 }

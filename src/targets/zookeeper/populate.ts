@@ -3,7 +3,8 @@ import { isZooKeeperError } from "../../client/errors.js";
 import { joinPath } from "../../client/paths.js";
 import { ensurePath } from "../../client/recipes/ensure-path.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
-import { keyPath } from "./keys.js";
+import { FLAT, type TreeShape, type ValueBytes } from "../driver.js";
+import { folderLevels, keyPath } from "./keys.js";
 
 /** Requests under way at once: enough to keep a server's log batching, few enough for its default throttle of 1,000. */
 const PIPELINE_DEPTH = 256;
@@ -11,23 +12,34 @@ const PIPELINE_DEPTH = 256;
 /** How often a tree is listed anew because somebody added to it while it was removed. */
 const REMOVE_ROUNDS_MAX = 5;
 
-/** Creates `root` and its keys. Throws NODEEXISTS where a key was there before. */
+/** Creates `root`, its folders and its keys. Throws NODEEXISTS where a key was there before. */
 export async function populateKeys(
   client: ZooKeeperClient,
   root: string,
   keys: number,
-  valueBytes: number,
+  valueBytes: ValueBytes,
+  tree: TreeShape = FLAT,
 ): Promise<void> {
   await overConnectionLoss(client, () => ensurePath(client, root));
-  const value = Buffer.alloc(valueBytes, "a");
+  for (const level of folderLevels(root, tree)) {
+    await pipelined(level.length, (index) => createNode(client, level[index] as string, Buffer.alloc(0)));
+  }
+  const sizeOf = typeof valueBytes === "number" ? () => valueBytes : valueBytes;
+  let longest = Buffer.alloc(0);
   await pipelined(keys, async (key) => {
-    await overConnectionLoss(client, async (again) => {
-      try {
-        await client.create(keyPath(root, key), value);
-      } catch (error) {
-        if (!(again && isZooKeeperError(error, "NODEEXISTS"))) throw error;
-      }
-    });
+    const bytes = sizeOf(key);
+    if (bytes > longest.length) longest = Buffer.alloc(bytes, "a");
+    await createNode(client, keyPath(root, key, tree), longest.subarray(0, bytes));
+  });
+}
+
+async function createNode(client: ZooKeeperClient, path: string, value: Buffer): Promise<void> {
+  await overConnectionLoss(client, async (again) => {
+    try {
+      await client.create(path, value);
+    } catch (error) {
+      if (!(again && isZooKeeperError(error, "NODEEXISTS"))) throw error;
+    }
   });
 }
 

@@ -3,16 +3,24 @@ import type { LoadListener, LoadSession } from "../../../targets/driver.js";
 import type { WorkerCounters } from "../../../workers/load-shared.js";
 import type { ArrivalSchedule } from "../../load/arrivals.js";
 import { monotonicMicros, nowMicros } from "../../load/clock.js";
+import type { KeyChoice } from "../../load/keys.js";
 import type { LoadJob } from "../../load/load.js";
 import type { Recorder } from "../../load/recorder.js";
-import { drawOperation, type KeyChoice, type OperationChoice, operationSource } from "../../load/streams.js";
-import type { MixOperation } from "../../profile/profile.js";
-import type { OrderChecks } from "./order-checks.js";
+import { drawOperation, type OperationChoice, operationSource, sizeSource } from "../../load/streams.js";
+import type { SizeChoice } from "../../load/value-sizes.js";
+import type { MixOperation, MixWorkload } from "../../profile/profile.js";
+import { CreatedNodes } from "./created-nodes.js";
+import type { MixChecks } from "./mix-checks.js";
+
+/** They may be answered from the past. */
+const UNORDERED: readonly MixOperation[] = ["read", "exists", "children"];
 
 /** What a connection needs of the load it is part of. */
 export interface MixHost {
+  readonly workload: MixWorkload;
   readonly choice: OperationChoice;
-  readonly checks: OrderChecks;
+  readonly sizes: SizeChoice;
+  readonly checks: MixChecks;
   readonly counters: WorkerCounters;
   /** Undefined outside a window: what ends then is not recorded. */
   readonly recorder: Recorder | undefined;
@@ -35,6 +43,15 @@ export class MixConnection implements LoadListener {
   private readonly host: MixHost;
   private readonly operations: RandomSource;
   private readonly keys: KeyChoice;
+  private readonly sizeRandom: RandomSource;
+  private readonly created: CreatedNodes;
+  /** By operation: 1 where its place in history is compared with that of completed writes. */
+  private readonly isOrdered: Uint8Array;
+  private readonly createAt: number;
+  private readonly deleteAt: number;
+  private readonly slotKey: Float64Array;
+  /** Of a create: whether it is to be remembered. */
+  private readonly slotKept: Uint8Array;
   private readonly slotOperation: Uint8Array;
   private readonly slotStarted: Float64Array;
   private readonly slotSent: Float64Array;
@@ -61,6 +78,14 @@ export class MixConnection implements LoadListener {
     this.index = index;
     this.operations = operationSource(job.seed, index);
     this.keys = keys;
+    this.sizeRandom = sizeSource(job.seed, index);
+    const { operations } = host.workload;
+    this.created = new CreatedNodes(job.depth, operations.create ?? 0, operations.delete ?? 0);
+    this.isOrdered = Uint8Array.from(host.choice.operations, (name) => (UNORDERED.includes(name) ? 0 : 1));
+    this.createAt = host.choice.operations.indexOf("create");
+    this.deleteAt = host.choice.operations.indexOf("delete");
+    this.slotKey = new Float64Array(job.depth);
+    this.slotKept = new Uint8Array(job.depth);
     this.slotOperation = new Uint8Array(job.depth);
     this.slotStarted = new Float64Array(job.depth);
     this.slotSent = new Float64Array(job.depth);
@@ -110,6 +135,7 @@ export class MixConnection implements LoadListener {
     if (error !== "") {
       host.counters.fail();
       host.recorder?.failed(operation, error, started, now);
+      this.failed(slot, operation, error);
       // Ended before the call that submitted it returned, or the server is away: going on at once would never end.
       if (this.submitting || this.session?.connected !== true) {
         this.resumeLater();
@@ -150,6 +176,7 @@ export class MixConnection implements LoadListener {
     if (renewed) {
       this.host.sessionsLost++;
       this.lastOrder = 0;
+      if (this.host.workload.createKind.startsWith("ephemeral")) this.created.clear();
     }
     this.fill(nowMicros());
   }
@@ -199,51 +226,123 @@ export class MixConnection implements LoadListener {
   /** False where the operation ended before this call did: the loop goes on in the next turn. */
   private submit(started: number, now: number): boolean {
     const { host } = this;
-    const session = this.session as LoadSession;
     const slot = this.free[--this.freeCount] as number;
-    const operation = drawOperation(host.choice, this.operations);
+    const operation = this.settled(drawOperation(host.choice, this.operations));
     const key = this.keys(this.operations);
-    const name = host.choice.operations[operation] as MixOperation;
     this.slotOperation[slot] = operation;
+    this.slotKey[slot] = key;
     this.slotStarted[slot] = started;
     this.slotSent[slot] = now;
     this.slotShown[slot] = this.lastOrder;
+    if (this.isOrdered[operation] === 1) this.slotFloor[slot] = host.checks.floor();
     this.slotBusy[slot] = 1;
     this.outstanding++;
     this.submitting = true;
+    this.call(host.choice.operations[operation] as MixOperation, slot, key);
+    this.submitting = false;
+    return !this.resumeQueued;
+  }
+
+  /** What becomes of the operation drawn: a delete with nothing to delete creates, and a create beyond the bound deletes. */
+  private settled(operation: number): number {
+    if (this.deleteAt === -1) return operation;
+    if (operation === this.deleteAt && !this.created.canDelete) return this.createAt;
+    if (operation === this.createAt && this.created.full) return this.deleteAt;
+    return operation;
+  }
+
+  private call(name: MixOperation, slot: number, key: number): void {
+    const session = this.session as LoadSession;
     switch (name) {
       case "read":
         session.read(slot, key);
         break;
       case "readLinearizable":
-        this.slotFloor[slot] = host.checks.floor();
         session.readLinearizable(slot, key);
         break;
+      case "exists":
+        session.exists(slot, key);
+        break;
+      case "children":
+        session.children(slot, key);
+        break;
+      case "sync":
+        session.sync(slot);
+        break;
       case "write":
-        this.slotFloor[slot] = host.checks.floor();
-        session.write(slot, key);
+        session.write(slot, key, this.size());
+        break;
+      case "setVersioned":
+        session.setVersioned(slot, key, this.size());
+        break;
+      case "multi":
+        session.multi(slot, key, this.size());
         break;
       case "create":
-        this.slotFloor[slot] = host.checks.floor();
-        session.create(slot);
+        this.slotKept[slot] = this.deleteAt !== -1 && this.created.reserve() ? 1 : 0;
+        session.create(slot, key, this.size());
         break;
+      case "delete": {
+        const { number, key: beside } = this.created;
+        this.created.drop();
+        session.delete(slot, beside, number);
+        break;
+      }
     }
-    this.submitting = false;
-    return !this.resumeQueued;
+  }
+
+  private size(): number {
+    return this.host.sizes(this.sizeRandom);
+  }
+
+  private failed(slot: number, operation: number, error: string): void {
+    const name = this.host.choice.operations[operation] as MixOperation;
+    if (name === "create" && this.slotKept[slot] === 1) this.created.release();
+    if (name === "delete" && error === this.session?.absent) this.host.checks.createdIsGone(this.index);
   }
 
   private check(slot: number, operation: number, order: number, written: number): void {
     const { checks, choice } = this.host;
-    checks.sessionOrder.observations++;
-    // Operations that are outstanding together may be answered in any order: only what had ended before the send counts.
-    const shown = this.slotShown[slot] as number;
-    if (order < shown) checks.sessionRegressed(this.index, shown, order);
-    else if (order > this.lastOrder) this.lastOrder = order;
-    const name = choice.operations[operation] as MixOperation;
-    if (name === "read") return;
+    const session = this.session as LoadSession;
+    const key = this.slotKey[slot] as number;
     const floor = this.slotFloor[slot] as number;
-    if (name === "readLinearizable") checks.completedLinearizableRead(this.index, floor, order);
-    else checks.completedWrite(this.index, floor, written);
+    // Operations that are outstanding together may be answered in any order: only what had ended before the send counts.
+    checks.answered(this.index, this.slotShown[slot] as number, order);
+    if (order > this.lastOrder) this.lastOrder = order;
+    switch (choice.operations[operation] as MixOperation) {
+      case "read":
+      case "exists":
+        break;
+      case "readLinearizable":
+      case "sync":
+        checks.completedLinearizableRead(this.index, floor, order);
+        break;
+      case "children":
+        checks.listed(this.index, key, session.resultOf(slot));
+        break;
+      case "write":
+        checks.completedWrite(this.index, floor, written);
+        checks.wrote(key, 1, written);
+        break;
+      case "setVersioned":
+        checks.completedWrite(this.index, floor, written);
+        checks.replaced(this.index, key, session.resultOf(slot), written);
+        checks.wrote(key, 1, written);
+        break;
+      case "multi":
+        checks.completedWrite(this.index, floor, written);
+        checks.wroteTogether(this.index, session.resultOf(slot));
+        checks.wrote(key, this.host.workload.multiWrites, written);
+        break;
+      case "create":
+        checks.completedWrite(this.index, floor, written);
+        if (this.slotKept[slot] === 1) this.created.remember(session.resultOf(slot), key);
+        break;
+      case "delete":
+        checks.completedWrite(this.index, floor, written);
+        checks.createdIsThere();
+        break;
+    }
   }
 
   private resumeLater(): void {

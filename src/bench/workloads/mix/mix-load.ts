@@ -4,14 +4,17 @@ import { LoadShared, type WorkerCounters } from "../../../workers/load-shared.js
 import { createHistogram, type Histogram, packHistogram } from "../../histogram.js";
 import { ArrivalSchedule } from "../../load/arrivals.js";
 import { nowMicros } from "../../load/clock.js";
+import { keyChoice } from "../../load/keys.js";
 import type { Load, LoadJob, LoadReport, LoadWindow } from "../../load/load.js";
 import { LoadMeter } from "../../load/load-meter.js";
 import { openAll, ownConnections, sleepUntil } from "../../load/opening.js";
 import { Recorder } from "../../load/recorder.js";
-import { type OperationChoice, operationChoice, uniformKeys } from "../../load/streams.js";
+import { type OperationChoice, operationChoice } from "../../load/streams.js";
+import { type SizeChoice, sizeChoice } from "../../load/value-sizes.js";
+import type { MixWorkload } from "../../profile/profile.js";
 import { DueHeap } from "./due-heap.js";
+import { MixChecks } from "./mix-checks.js";
 import { MixConnection, type MixHost } from "./mix-connection.js";
-import { OrderChecks } from "./order-checks.js";
 
 /** Timers fire on whole milliseconds and up to one late: nearer than this, due times are polled for. */
 const POLL_MICROS = 2_000;
@@ -22,8 +25,10 @@ const DRAIN_CHECK_MS = 5;
  * every connection follows its schedule; what finds no free slot waits for one, and its latency counts from when it was due.
  */
 export class MixLoad implements Load, MixHost {
+  readonly workload: MixWorkload;
   readonly choice: OperationChoice;
-  readonly checks: OrderChecks;
+  readonly sizes: SizeChoice;
+  readonly checks: MixChecks;
   readonly counters: WorkerCounters;
   recorder: Recorder | undefined;
   endMicros = 0;
@@ -52,16 +57,18 @@ export class MixLoad implements Load, MixHost {
     this.driver = driver;
     this.worker = worker;
     const shared = new LoadShared(job.workers, 0, job.shared);
+    this.workload = job.workload;
     this.choice = operationChoice(job.workload);
-    this.checks = new OrderChecks(shared, worker);
+    this.sizes = sizeChoice(job.valueSizes);
+    this.checks = new MixChecks(shared, worker, job.workload, job.keys);
     this.counters = shared.counters(worker);
     this.due = new DueHeap(job.connections);
   }
 
   async open(): Promise<void> {
     const { job } = this;
-    const keys = uniformKeys(job.keys);
     await openAll(ownConnections(job, this.worker), async (index) => {
+      const keys = keyChoice(job.distribution, job.keys, job.connections, index);
       const connection = new MixConnection(this, index, job, keys);
       connection.session = await this.driver.openLoadSession({
         members: job.members,
@@ -71,6 +78,9 @@ export class MixLoad implements Load, MixHost {
         depth: job.depth,
         keys: job.keys,
         valueBytes: job.valueBytes,
+        tree: this.workload.tree,
+        createKind: this.workload.createKind,
+        multiWrites: this.workload.multiWrites,
         listener: connection,
       });
       this.counters.addConnected(1);
@@ -95,7 +105,8 @@ export class MixLoad implements Load, MixHost {
       for (const connection of this.connections) connection.startClosed();
     } else {
       this.connections.forEach((connection, entry) => {
-        const schedule = new ArrivalSchedule(loop, job.connections, job.seed, connection.index);
+        const leadInMicros = window.recordMicros - window.startMicros;
+        const schedule = new ArrivalSchedule(loop, job.connections, job.seed, connection.index, leadInMicros);
         connection.startOpen(schedule, entry, window.startMicros);
         this.due.push(entry, connection.dueMicros);
       });
@@ -195,15 +206,11 @@ export class MixLoad implements Load, MixHost {
     const sendLag = this.sendLag === undefined ? undefined : packHistogram(this.sendLag);
     this.sendLag?.destroy();
     this.sendLag = undefined;
-    const { operations } = this.choice;
     return {
       operations: recorder.finish(),
       sendLag,
       ...used,
-      checks: this.checks.report(
-        operations.includes("write") || operations.includes("create"),
-        operations.includes("readLinearizable"),
-      ),
+      checks: this.checks.report(),
       figures: {},
       disconnects: this.disconnects,
       sessionsLost: this.sessionsLost,
