@@ -113,6 +113,24 @@ export const USER_ERRORS = {
     what: "{target} failed {errors} operations of round {round}, {share} of what was done so far: the {limit} that the profile allows cannot be kept any more, whatever follows",
     remedy: "see which errors in the report, or allow more with errorsMax in the profile",
   },
+  badSetting: {
+    code: "BAD_SETTING",
+    exitCode: EXIT.usage,
+    what: "--set {value} is no path and value",
+    remedy: "write the path of a profile's value and the value as YAML: --set workload.operations.read=99",
+  },
+  setTwice: {
+    code: "SET_TWICE",
+    exitCode: EXIT.usage,
+    what: "{what} is given by {other} too",
+    remedy: "give it once",
+  },
+  attachedServers: {
+    code: "ATTACHED_SERVERS",
+    exitCode: EXIT.usage,
+    what: "the profile varies the number of servers, which {target} at a given address has already",
+    remedy: "name the target without addresses, or set the variants: --set variants='{}'",
+  },
   targetLost: {
     code: "TARGET_LOST",
     exitCode: EXIT.insufficient,

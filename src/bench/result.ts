@@ -63,11 +63,13 @@ export interface HistogramPrecision {
 
 export interface TargetResult {
   readonly target: TargetName;
-  /** Unique in a result: "core", "zookeeper", "zookeeper-attached". */
+  /** Unique in a result: "core", "zookeeper", "zookeeper-attached", "core-3" of a variant. */
   readonly label: string;
   readonly version: string;
   readonly managed: boolean;
   readonly servers: number;
+  /** Where the profile has variants: the name of each value that was varied, by its path. */
+  readonly variant?: Readonly<Record<string, string>> | undefined;
   readonly flags: Readonly<Record<string, string>>;
   readonly warmUp: { readonly steady: boolean; readonly durationMicros: number };
   readonly rounds: readonly RoundResult[];

@@ -43,6 +43,8 @@ export interface RunProfileOptions {
   readonly workers: number;
   /** Where the targets keep their logs, to measure that disk; the default is the system's folder for such. */
   readonly scratchParent?: string | undefined;
+  /** What a round made is removed from managed ensembles too: they serve other runs after this one. */
+  readonly leaveNothing?: boolean | undefined;
   /** Aborted by Ctrl-C: the round ends early, and what was measured is the result. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
@@ -101,12 +103,13 @@ export async function openRun(options: RunProfileOptions): Promise<OpenRun> {
     rootPrefix: `/zabench/${startedAt.getTime().toString(36)}${randomBytes(3).toString("hex")}`,
     runStartMicros,
     endOnErrors: true,
+    leaveNothing: options.leaveNothing ?? false,
     signal: options.signal ?? new AbortController().signal,
     tell,
   };
   const progress = options.participants.map(
-    (participant): Progress => ({
-      runner: new TargetRunner(context, participant),
+    (participant, index): Progress => ({
+      runner: new TargetRunner(contextOf(context, participant, index), participant),
       warmUp: { steady: false, durationMicros: 0 },
       rounds: [],
       checks: [],
@@ -114,6 +117,11 @@ export async function openRun(options: RunProfileOptions): Promise<OpenRun> {
     }),
   );
   return { context, progress, startedAt, calibration };
+}
+
+/** One participant's: its variant's profile, and a root of its own, since variants may share an ensemble. */
+export function contextOf(context: RunContext, { variant }: Participant, index: number): RunContext {
+  return { ...context, rootPrefix: `${context.rootPrefix}-${index}`, profile: variant?.profile ?? context.profile };
 }
 
 /** Measures and ends the load workers; returns why it ended early where that was not Ctrl-C. */
@@ -160,7 +168,8 @@ export async function judged<T>(progress: Progress, step: () => Promise<T>): Pro
 
 export function assemble(options: RunProfileOptions, run: OpenRun): RunResult {
   const { profile, text, overrides } = options.profile;
-  const targets = run.progress.map((each) => targetResult(profile, each));
+  const own = run.progress.map(({ runner }) => runner.participant.variant?.profile ?? profile);
+  const targets = run.progress.map((each, index) => targetResult(own[index] as Profile, each));
   return {
     schemaVersion: 2,
     kind: "run",
@@ -173,17 +182,24 @@ export function assemble(options: RunProfileOptions, run: OpenRun): RunResult {
     environment: describeEnvironment(),
     calibration: run.calibration,
     histograms: HISTOGRAM_PRECISION,
-    counted: countedOperations(profile),
+    counted: [...new Set(own.flatMap(countedOperations))],
     targets,
-    ratios: compareTargets(targets, countedOperations(profile), profile.durationMicros),
+    // Only what ran the same is compared: variants differ in what they do.
+    ratios: [...new Set(own)].flatMap((each) =>
+      compareTargets(
+        targets.filter((_, index) => own[index] === each),
+        countedOperations(each),
+        each.durationMicros,
+      ),
+    ),
     sweep: null,
-    thresholds: targets.flatMap((target) => judge(profile, target)),
-    warnings: targets.flatMap((target) => warningsOf(profile, target)),
+    thresholds: targets.flatMap((target, index) => judge(own[index] as Profile, target)),
+    warnings: targets.flatMap((target, index) => warningsOf(own[index] as Profile, target)),
   };
 }
 
 function targetResult(profile: Profile, progress: Progress): TargetResult {
-  const { ensemble, label } = progress.runner.participant;
+  const { ensemble, label, variant } = progress.runner.participant;
   const reports = progress.rounds.flatMap((round) => round.reports);
   const rounds = progress.rounds.map((round) => round.result);
   const durationMicros = rounds.reduce((sum, round) => sum + round.durationMicros, 0);
@@ -194,6 +210,7 @@ function targetResult(profile: Profile, progress: Progress): TargetResult {
     version: ensemble.version,
     managed: ensemble.managed,
     servers: ensemble.members.length,
+    ...(variant === undefined ? {} : { variant: variant.values }),
     flags: ensemble.flags,
     warmUp: progress.warmUp,
     rounds,

@@ -60,6 +60,8 @@ export interface RunContext {
   readonly runStartMicros: number;
   /** Whether more errors than the profile can pass with end a round early. */
   readonly endOnErrors: boolean;
+  /** What a round made is removed from managed ensembles too: they serve other runs after this one. */
+  readonly leaveNothing: boolean;
   readonly signal: AbortSignal;
   readonly tell: (event: RunEvent) => void;
 }
@@ -134,7 +136,11 @@ export class TargetRunner {
   async runRound(round: number): Promise<RoundOutcome> {
     const { profile, participants } = this.context;
     const { label, ensemble } = this.participant;
-    const others = participants.filter((participant) => participant !== this.participant);
+    // Variants may share an ensemble: it is busy, and read once.
+    const others = participants.filter(
+      (other, index) =>
+        other.ensemble !== ensemble && participants.findIndex((each) => each.ensemble === other.ensemble) === index,
+    );
     return await this.withSessions(round, async (shared) => {
       const startMicros = nowMicros() + START_MICROS;
       const recordMicros = startMicros + Math.min(LEAD_IN_MICROS_MAX, profile.durationMicros * LEAD_IN_SHARE);
@@ -273,7 +279,8 @@ export class TargetRunner {
       return await use(shared);
     } finally {
       if (opened) await within(CLEAN_UP_MS, pool.close());
-      if (!signal.aborted && !this.participant.ensemble.managed) await within(CLEAN_UP_MS, pool.remove(job));
+      const staying = this.context.leaveNothing || !this.participant.ensemble.managed;
+      if (!signal.aborted && staying) await within(CLEAN_UP_MS, pool.remove(job));
     }
   }
 

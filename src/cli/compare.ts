@@ -5,11 +5,10 @@ import { profileNames } from "../bench/profile/load.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
 import { exitCodeOf } from "../bench/verdict.js";
-import { kindOf } from "../bench/workloads/registry.js";
 import { ratioSentence, ratioVerdict } from "../report/ratio-sentences.js";
 import { parseTargetReference, type TargetReference } from "../targets/address.js";
 import { TARGET_KINDS } from "../targets/kinds.js";
-import { compareAndReport } from "./comparison.js";
+import { compareAndReport, fitTargets } from "./comparison.js";
 import {
   addMeasuringOptions,
   addRoundOptions,
@@ -43,8 +42,7 @@ Exit codes: 0 compared, 2 usage or invalid profile, 3 threshold missed or too ma
     .action(async (name: string, options: RoundOptions) => {
       const profile = profileOf(name, { ...options, rounds: options.rounds ?? String(INTERVAL_PAIRS_MIN) });
       process.exitCode = await compareAndReport({
-        ...measuringBasics(options),
-        profile,
+        ...measuringBasics(profile, options),
         targets: await targetsOf(profile, options.target),
         tolerant: false,
         explain,
@@ -63,7 +61,7 @@ async function targetsOf(profile: LoadedProfile, given: readonly string[] | unde
 }
 
 async function fittingTargets({ profile }: LoadedProfile): Promise<string[]> {
-  const fitting = kindOf(profile.workload).targets(profile.workload);
+  const fitting = fitTargets(profile);
   const kinds = Object.values(TARGET_KINDS).filter(({ name }) => fitting.includes(name));
   const found = await Promise.all(kinds.map((kind) => kind.find()));
   return kinds.filter((_, index) => (found[index] ?? []).length > 0).map(({ name }) => name);

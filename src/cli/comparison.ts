@@ -1,12 +1,13 @@
 import { relative } from "node:path";
 import { EXIT, type ExitCode, USER_ERRORS, UserError } from "../base/user-error.js";
-import type { LoadedProfile } from "../bench/profile/profile.js";
+import type { LoadedProfile, Profile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
 import { RunAbortedError, type RunProfileOptions, runProfile } from "../bench/run-profile.js";
 import { exitCodeOf } from "../bench/verdict.js";
 import { kindOf } from "../bench/workloads/registry.js";
 import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
 import type { TargetReference } from "../targets/address.js";
+import { TARGET_NAMES, type TargetName } from "../targets/target.js";
 import { Interrupt } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { Participants } from "./participants.js";
@@ -18,6 +19,7 @@ import { printResult } from "./table.js";
 export interface ComparisonOptions {
   readonly profile: LoadedProfile;
   readonly targets: readonly TargetReference[];
+  /** Of each target that is started here; each of the profile's variants says it for itself. */
   readonly servers: number;
   readonly workers: number;
   /** Below it goes `<profile>/<start time>/`. */
@@ -52,6 +54,7 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
   const participants = new Participants({
     servers: options.servers,
     http: options.profile.profile.workload.kind === "http",
+    variants: options.profile.profile.variants,
     keep: options.keep,
     signal: interrupt.signal,
     tell: (text) => progress.status(text),
@@ -107,11 +110,19 @@ export async function compareAndReport(options: ComparisonOptions): Promise<Exit
 }
 
 function requireFit({ profile: { profile }, targets }: ComparisonOptions): void {
-  const fit = kindOf(profile.workload).targets(profile.workload);
+  const fit = fitTargets(profile);
   for (const { target } of targets) {
     if (fit.includes(target)) continue;
     throw new UserError(USER_ERRORS.targetUnfit, { profile: profile.name, target, targets: fit.join(", ") });
   }
+}
+
+/** What a profile can be run on, with all of its variants. */
+export function fitTargets(profile: Profile): readonly TargetName[] {
+  const each = [profile, ...profile.variants.map((variant) => variant.profile)];
+  return TARGET_NAMES.filter((target) =>
+    each.every(({ workload }) => kindOf(workload).targets(workload).includes(target)),
+  );
 }
 
 /** Relative to where the user is, unless that would lead out of it. */

@@ -1,15 +1,18 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { loadProfile } from "../bench/profile/load.js";
-import { overrideProfile, whole } from "../bench/profile/overrides.js";
+import { overrideProfile, requireOnce, whole } from "../bench/profile/overrides.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
+import { PROFILE_LIMITS } from "../bench/profile/schema.js";
 import type { ComparisonOptions } from "./comparison.js";
 import { createOutput } from "./output.js";
 import { withAllowRemote } from "./remote.js";
 
-/** More load threads than this, or servers on one machine, is a slip of the keyboard. */
+/** More load threads than this is a slip of the keyboard. */
 const WORKERS_MAX = 64;
-const SERVERS_MAX = 9;
+
+/** Short enough for all profiles on all targets within minutes: to see that they run, not to compare anything. */
+export const QUICK = { duration: "2s", warmUp: "1s", rounds: "1" } as const;
 
 /** Half of the machine for the clients, at the most four threads: one makes several hundred thousand requests a second. */
 export function defaultWorkers(): number {
@@ -19,7 +22,8 @@ export function defaultWorkers(): number {
 /** What every command that measures a profile on targets takes, as commander parsed it. */
 export interface MeasuringOptions {
   readonly target?: readonly string[];
-  readonly ensemble: string;
+  readonly ensemble?: string;
+  readonly set?: readonly string[];
   readonly warmUp?: string;
   readonly connections?: string;
   readonly depth?: string;
@@ -33,6 +37,7 @@ export interface MeasuringOptions {
 
 /** And what those take beside it that measure it in rounds. */
 export interface RoundOptions extends MeasuringOptions {
+  readonly quick?: boolean;
   readonly duration?: string;
   readonly rate?: string;
   readonly rounds?: string;
@@ -45,7 +50,7 @@ export function addTargetOptions(command: Command, targetsByDefault: string): Co
       `what to measure, once for each: core, zookeeper, etcd or (for locks) redis to start one here, zookeeper://host:port,... to use a running one (default: ${targetsByDefault})`,
       (target: string, before: readonly string[] | undefined) => [...(before ?? []), target],
     )
-    .option("--ensemble <servers>", "servers of each target that is started here", "1");
+    .option("--ensemble <servers>", "servers of each target that is started here, over the profile's");
 }
 
 export function addRoundOptions(command: Command, roundsByDefault: string): Command {
@@ -56,7 +61,7 @@ export function addRoundOptions(command: Command, roundsByDefault: string): Comm
 }
 
 export function addMeasuringOptions(command: Command): Command {
-  return withAllowRemote(command)
+  return withSettings(withAllowRemote(command))
     .option("--warm-up <time>", "at the most, over the profile's; 0s for none, and then no ratios")
     .option("--connections <count>", "over the profile's")
     .option("--depth <count>", "outstanding operations per connection, over the profile's")
@@ -67,32 +72,57 @@ export function addMeasuringOptions(command: Command): Command {
     .option("--keep", "keep the data and logs of the targets that were started", false);
 }
 
-/** Throws UserError where there is no such profile, or an option has a bad value or makes no sense with it. */
+/** `--set path=value`, any number of times. */
+export function withSettings(command: Command): Command {
+  return command.option(
+    "--set <path=value>",
+    "any value of the profile, as YAML, once for each: workload.operations.read=99, keys=100000",
+    (setting: string, before: readonly string[] | undefined) => [...(before ?? []), setting],
+  );
+}
+
+/**
+ * Throws UserError where there is no such profile, an option has a bad value or makes no sense with it, or one stands over
+ * what `--set` gives.
+ */
 export function profileOf(name: string, options: Partial<RoundOptions>): LoadedProfile {
-  return overrideProfile(loadProfile(name), {
-    duration: options.duration,
-    warmUp: options.warmUp,
+  const quick = options.quick === true ? QUICK : undefined;
+  return overrideProfile(loadProfile(name, options.set), {
+    duration: options.duration ?? quick?.duration,
+    warmUp: options.warmUp ?? quick?.warmUp,
     rate: options.rate,
     connections: options.connections,
     depth: options.depth,
-    rounds: options.rounds,
+    rounds: options.rounds ?? quick?.rounds,
     seed: options.seed,
   });
 }
 
+/** How many servers of each target are started: as `--ensemble` says, else the profile. Throws UserError. */
+export function serversOf(loaded: LoadedProfile, ensemble: string | undefined): number {
+  if (ensemble === undefined) return loaded.profile.servers;
+  requireOnce(loaded, "--ensemble", "servers");
+  return whole("--ensemble", ensemble, PROFILE_LIMITS.serversMax);
+}
+
 type MeasuringBasics = Pick<
   ComparisonOptions,
-  "servers" | "workers" | "out" | "json" | "keep" | "allowRemote" | "output"
+  "profile" | "servers" | "workers" | "out" | "json" | "keep" | "allowRemote" | "output"
 >;
 
-export function measuringBasics(options: MeasuringOptions): MeasuringBasics {
+export function measuringBasics(profile: LoadedProfile, options: MeasuringOptions): MeasuringBasics {
   return {
-    servers: whole("--ensemble", options.ensemble, SERVERS_MAX),
-    workers: whole("--workers", options.workers, WORKERS_MAX),
+    profile,
+    servers: serversOf(profile, options.ensemble),
+    workers: workersOf(options),
     out: options.out,
     json: options.json,
     keep: options.keep,
     allowRemote: options.allowRemote,
     output: createOutput(options.json),
   };
+}
+
+export function workersOf({ workers }: MeasuringOptions): number {
+  return whole("--workers", workers, WORKERS_MAX);
 }

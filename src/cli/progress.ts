@@ -16,13 +16,18 @@ const PURPOSE_WORDS = {
 
 /** Shows a run while it goes on: one line redrawn on a terminal, else plain lines, few enough to keep in a log. */
 export class Progress {
+  /** Before everything that is said: which of several runs it is of. */
+  prefix = "";
   private readonly output: Output;
+  private readonly brief: boolean;
   private readonly nowMs: () => number;
   private drawn = false;
   private lastPlainMs = Number.NEGATIVE_INFINITY;
 
-  constructor(output: Output, nowMs: () => number = () => performance.now()) {
+  /** `brief`: one of many runs, of which only what is said of it as a whole stays. */
+  constructor(output: Output, nowMs: () => number = () => performance.now(), brief = false) {
     this.output = output;
+    this.brief = brief;
     this.nowMs = nowMs;
   }
 
@@ -43,7 +48,7 @@ export class Progress {
       }
       case "warmed": {
         const how = event.steady ? "steady" : this.output.style("yellow", "not steady");
-        this.milestone(`${event.label}: ${how} after ${(event.durationMicros / 1e6).toFixed(1)} s of warm-up`);
+        this.reached(`${event.label}: ${how} after ${(event.durationMicros / 1e6).toFixed(1)} s of warm-up`);
         break;
       }
       case "measuring": {
@@ -61,7 +66,7 @@ export class Progress {
             ? ""
             : `, p50 ${formatMicros(event.p50)}, p99 ${formatMicros(event.p99)}`;
         const failed = event.errors === 0 ? "" : this.output.style("red", `, ${event.errors} errors`);
-        this.milestone(
+        this.reached(
           `${event.label}: round ${event.round} of ${event.rounds}: ${formatCount(event.opsPerSecond)}/s${latency}${failed}`,
         );
         break;
@@ -91,20 +96,26 @@ export class Progress {
   status(text: string): void {
     if (this.output.live) {
       const width = this.output.stream.columns ?? 80;
-      this.output.stream.write(`\r\x1b[K${text.slice(0, width - 1)}`);
+      this.output.stream.write(`\r\x1b[K${(this.prefix + text).slice(0, width - 1)}`);
       this.drawn = true;
       return;
     }
+    if (this.brief) return;
     const now = this.nowMs();
     if (now - this.lastPlainMs < PLAIN_INTERVAL_MS) return;
     this.lastPlainMs = now;
-    this.output.line(text);
+    this.output.line(this.prefix + text);
   }
 
   /** Says what has been reached; it stays. */
   milestone(text: string): void {
     this.clear();
-    this.output.line(text);
+    this.output.line(this.prefix + text);
+  }
+
+  private reached(text: string): void {
+    if (this.brief) this.status(text);
+    else this.milestone(text);
   }
 
   clear(): void {

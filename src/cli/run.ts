@@ -8,15 +8,25 @@ import {
   addTargetOptions,
   measuringBasics,
   profileOf,
+  QUICK,
   type RoundOptions,
+  serversOf,
+  workersOf,
 } from "./measuring-options.js";
+import { createOutput } from "./output.js";
+import { runAll } from "./run-all.js";
 
 export function runCommand(): Command {
   const command = new Command("run")
     .description("run a workload profile on one or more targets in turns, and compare them")
-    .argument("<profile>", `a name (${profileNames().join(", ")}) or the path of a YAML file`);
-  addTargetOptions(command, "core");
+    .argument("<profile>", `a name (${profileNames().join(", ")}), the path of a YAML file, or all`);
+  addTargetOptions(command, "core; with all, every target found here");
   return addMeasuringOptions(addRoundOptions(command, "the profile's"))
+    .option(
+      "--quick",
+      `see that it runs: as --duration ${QUICK.duration} --warm-up ${QUICK.warmUp} --rounds ${QUICK.rounds}`,
+      false,
+    )
     .addHelpText(
       "after",
       `
@@ -26,14 +36,30 @@ Examples:
   zabench run read-heavy --target core --rate 5000/s            open loop: latency from the intended start
   zabench run lock-exclusive --target zookeeper://10.0.0.1:2181,10.0.0.2:2181 --allow-remote --json > summary.json
   zabench run ./my-profile.yaml --target core --rounds 1
+  zabench run all --quick                                      every profile on every target that is found
+  zabench run read-heavy --set workload.operations.read=99 --set distribution=zipfian --set keys=100000
 
 Exit codes: 0 passed, 2 usage or invalid profile, 3 threshold missed, 4 the target was inconsistent,
 5 too little was measured, 130 interrupted (what was measured is kept).`,
     )
     .action(async (name: string, options: RoundOptions) => {
+      if (name === "all") {
+        const { out, json, keep, allowRemote, ensemble } = options;
+        process.exitCode = await runAll({
+          profiles: profileNames().map((each) => profileOf(each, options)),
+          targets: (options.target ?? []).map(parseTargetReference),
+          serversOf: (profile) => serversOf(profile, ensemble),
+          workers: workersOf(options),
+          out,
+          json,
+          keep,
+          allowRemote,
+          output: createOutput(json),
+        });
+        return;
+      }
       process.exitCode = await compareAndReport({
-        ...measuringBasics(options),
-        profile: profileOf(name, options),
+        ...measuringBasics(profileOf(name, options), options),
         targets: (options.target ?? ["core"]).map(parseTargetReference),
         tolerant: false,
       });

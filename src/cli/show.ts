@@ -4,10 +4,10 @@ import { formatMicros } from "../base/units.js";
 import { profileNames } from "../bench/profile/load.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import { kindOf } from "../bench/workloads/registry.js";
-import { profileOf, type RoundOptions } from "./measuring-options.js";
+import { profileOf, type RoundOptions, withSettings } from "./measuring-options.js";
 
 export function showCommand(): Command {
-  return new Command("show")
+  return withSettings(new Command("show"))
     .description("show a profile: its text, what it comes to with the options given, and what it reports")
     .argument("<profile>", `a name (${profileNames().join(", ")}) or the path of a YAML file`)
     .option("--duration <time>", "as in run")
@@ -52,6 +52,11 @@ function reportsOf({ profile: { workload } }: LoadedProfile): {
   };
 }
 
+/** By label, the names of what each varies. */
+function variantsOf({ profile }: LoadedProfile): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  return Object.fromEntries(profile.variants.map(({ label, values }) => [label, values]));
+}
+
 /** By metric, as a profile has them. */
 function thresholdsOf({ profile }: LoadedProfile): Record<string, string[]> {
   const byMetric: Record<string, string[]> = {};
@@ -73,7 +78,7 @@ function asText(loaded: LoadedProfile): string {
     ...(given.length === 0 ? [] : [`Options over it: ${given.join(", ")}`]),
     "",
     "What it comes to, defaults and options included:",
-    ...stringify(readable({ ...profile, thresholds: thresholdsOf(loaded) }))
+    ...stringify(readable({ ...profile, thresholds: thresholdsOf(loaded), variants: variantsOf(loaded) }))
       .trimEnd()
       .split("\n"),
   ];

@@ -65,8 +65,7 @@ inconsistent, 5 the load generator was the limit or the probes did not suffice, 
       const profile = profileOf(name, options);
       const search = searchOptions(profile, options);
       process.exitCode = await compareAndReport({
-        ...measuringBasics(options),
-        profile,
+        ...measuringBasics(profile, options),
         targets: (options.target ?? ["core"]).map(parseTargetReference),
         tolerant: false,
         measure: (measuring) => runSweep({ ...measuring, ...search }),

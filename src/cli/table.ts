@@ -2,6 +2,7 @@ import { formatBytes, formatMicros } from "../base/units.js";
 import { errorCount } from "../bench/merge-records.js";
 import type { MetricRecord, OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { costByMember, isOpenLoop, type OperationCost, sendLagP99 } from "../report/figures.js";
+import { totalPerSecond, variantTable } from "../report/variants.js";
 import type { Output } from "./output.js";
 
 /** "1,234,567", "12.3" below 100. */
@@ -13,7 +14,7 @@ export function formatCount(count: number): string {
 export function printResult(result: RunResult, output: Output): void {
   output.line();
   for (const line of comparisonTable(result)) output.line(line);
-  for (const lines of [metricLines(result), ratioLines(result)]) {
+  for (const lines of [variantLines(result), metricLines(result), ratioLines(result)]) {
     if (lines.length > 0) output.line();
     for (const line of lines) output.line(line);
   }
@@ -49,6 +50,25 @@ export function comparisonTable(result: RunResult): string[] {
   );
   const lag = isOpenLoop(result) ? ["send lag"] : [];
   return alignColumns([[...COLUMNS, ...lag, "errors", ...COST_COLUMNS], ...rows]);
+}
+
+/** Operations per second of every variant, a column for each target; nothing where there are no variants. */
+export function variantLines(result: RunResult): string[] {
+  const matrix = variantTable(result);
+  if (matrix === undefined) return [];
+  const { paths, targets, rows } = matrix;
+  return alignColumns(
+    [
+      [...paths, ...targets.map((target) => `${target} ops/s`)],
+      ...rows.map(({ values, cells }) => [
+        ...values,
+        ...cells.map((target) =>
+          target === undefined || target.rounds.length === 0 ? "-" : formatCount(totalPerSecond(result, target)),
+        ),
+      ]),
+    ],
+    paths.length,
+  );
 }
 
 /**
@@ -150,15 +170,15 @@ function ratioText(ratio: RatioRecord): string {
   return `${(value as number).toFixed(2)}x ${METRIC_WORDS[ratio.metric]}${spread}`;
 }
 
-/** The first two columns are words, to the left; the rest are figures, to the right. */
-export function alignColumns(rows: readonly (readonly string[])[]): string[] {
+/** The first columns are words, to the left; the rest are figures, to the right. */
+export function alignColumns(rows: readonly (readonly string[])[], wordColumns = 2): string[] {
   const widths = (rows[0] as readonly string[]).map((_, column) =>
     Math.max(...rows.map((cells) => (cells[column] as string).length)),
   );
   return rows.map((cells) =>
     cells
       .map((cell, column) =>
-        column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
+        column < wordColumns ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
       )
       .join("  ")
       .trimEnd(),

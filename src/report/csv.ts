@@ -22,6 +22,13 @@ const named = (errors: Readonly<Record<string, number>>): string =>
     .map(([name, count]) => `${name}=${count}`)
     .join(" ");
 
+/** "servers=3 loop.rate=5000/s". */
+function variantText(target: TargetResult): string {
+  return Object.entries(target.variant ?? {})
+    .map(([path, name]) => `${path}=${name}`)
+    .join(" ");
+}
+
 /** One row per target, round, second and operation. */
 export function secondsCsv(result: RunResult): string {
   const columns = ["target", "round", "second", "operation", "ok", "errors", "p50_micros", "p99_micros", "max_micros"];
@@ -80,7 +87,8 @@ function costCells(rounds: readonly RoundResult[], counted: readonly string[]): 
  */
 export function operationsCsv(result: RunResult): string {
   const columns = [
-    ...["target", "version", "round", "operation", "ok", "errors", "errors_by_name", "ops_per_second"],
+    ...["target", "version", "servers", "variant", "round", "operation", "ok", "errors", "errors_by_name"],
+    "ops_per_second",
     ...summaryColumns("latency"),
     ...summaryColumns("service"),
     ...[
@@ -90,13 +98,15 @@ export function operationsCsv(result: RunResult): string {
     ],
   ];
   const row = (
-    { label, version }: TargetResult,
+    target: TargetResult,
     round: number | "all",
     rounds: readonly RoundResult[],
     operation: OperationResult,
   ): Row => ({
-    target: label,
-    version,
+    target: target.label,
+    version: target.version,
+    servers: target.servers,
+    variant: variantText(target),
     round,
     operation: operation.name,
     ok: operation.ok,

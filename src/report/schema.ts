@@ -134,6 +134,7 @@ const target = z.strictObject({
   version: z.string(),
   managed: z.boolean(),
   servers: count,
+  variant: texts.optional(),
   flags: texts,
   warmUp: z.strictObject({ steady: z.boolean(), durationMicros: measure }),
   rounds: z.array(round),

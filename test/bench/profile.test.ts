@@ -4,6 +4,8 @@ import { EXIT, UserError } from "../../src/base/user-error.js";
 import { loadProfile, profileNames } from "../../src/bench/profile/load.js";
 import { overrideProfile } from "../../src/bench/profile/overrides.js";
 import { parseProfile } from "../../src/bench/profile/parse.js";
+import type { Profile } from "../../src/bench/profile/profile.js";
+import { kindOf } from "../../src/bench/workloads/registry.js";
 
 /** The problems a profile is refused for, each as `file:line:column: text`. */
 function problemsOf(text: string): string[] {
@@ -20,37 +22,15 @@ function problemsOf(text: string): string[] {
 const LEAST = "name: a\nworkload: {kind: mix, operations: {read: 1}}\nconnections: 2\nduration: 1s\n";
 
 test("every profile that comes with zabench is valid and named as its file", () => {
-  assert.deepEqual(profileNames(), [
-    "barrier",
-    "codis-routing",
-    "config-push",
-    "fifo-queue",
-    "group-membership",
-    "ha-failover",
-    "http-mixed",
-    "http-read",
-    "http-write",
-    "kafka-metadata",
-    "leader-election",
-    "lock-coarse",
-    "lock-exclusive",
-    "lock-herd",
-    "lock-shared",
-    "naming",
-    "pub-sub",
-    "read-heavy",
-    "semaphore",
-    "service-registry",
-    "session-idle",
-    "session-storm",
-    "watch-fanout",
-    "watch-fanout-10000",
-    "watch-many",
-    "watch-reconnect",
-    "write-heavy",
-  ]);
+  assert.ok(profileNames().includes("read-heavy"));
   for (const name of profileNames()) assert.equal(loadProfile(name).profile.name, name);
-  assert.deepEqual(loadProfile("read-heavy").profile.workload, { kind: "mix", operations: { read: 90, write: 10 } });
+  assert.deepEqual(loadProfile("read-heavy").profile.workload, {
+    kind: "mix",
+    operations: { read: 90, write: 10 },
+    tree: { depth: 0, fanOut: 1 },
+    createKind: "persistent",
+    multiWrites: 10,
+  });
 });
 
 test("the least that a profile must say, and what is assumed for the rest", () => {
@@ -180,6 +160,183 @@ for (const [what, text, expected] of REFUSED) {
     );
   });
 }
+
+test("the forms that a load, its keys and its values may have", () => {
+  const read = (more: string): Profile => parseProfile(`${LEAST}${more}`, "p.yaml");
+  assert.deepEqual(read("loop: {steps: [{rate: 10/s, for: 2s}, {rate: 20/s, for: 1s}], arrival: poisson}").loop, {
+    kind: "open",
+    arrival: "poisson",
+    ratePerSecond: 10,
+    pieces: [
+      { fromPerSecond: 10, toPerSecond: 10, durationMicros: 2e6 },
+      { fromPerSecond: 20, toPerSecond: 20, durationMicros: 1e6 },
+    ],
+  });
+  assert.deepEqual(read("loop: {from: 10/s, to: 50/s, over: 4s}").loop, {
+    kind: "open",
+    arrival: "constant",
+    ratePerSecond: 10,
+    pieces: [{ fromPerSecond: 10, toPerSecond: 50, durationMicros: 4e6 }],
+  });
+  assert.deepEqual(read("").distribution, { kind: "uniform" });
+  assert.deepEqual(read("distribution: sequential").distribution, { kind: "sequential" });
+  assert.deepEqual(read("distribution: zipfian").distribution, { kind: "zipfian", exponent: 0.99 });
+  assert.deepEqual(read("distribution: {kind: zipfian, exponent: 2}").distribution, { kind: "zipfian", exponent: 2 });
+  assert.deepEqual(read("distribution: {kind: hotSet, keys: 10%, operations: 90%}").distribution, {
+    kind: "hotSet",
+    keyShare: 0.1,
+    operationShare: 0.9,
+  });
+  const sizes = read("valueBytes: {kind: weighted, sizes: [{bytes: 100, weight: 3}, {bytes: 1KiB, weight: 1}]}");
+  assert.equal(sizes.valueBytes, 1_024, "of the largest");
+  assert.equal(read("valueBytes: {kind: lognormal, median: 1KiB, sigma: 1, max: 64KiB}").valueBytes, 65_536);
+  assert.deepEqual(read("valueBytes: {kind: uniform, min: 5, max: 9}").valueSizes, {
+    kind: "uniform",
+    minBytes: 5,
+    maxBytes: 9,
+  });
+});
+
+const MORE_REFUSED: readonly (readonly [string, RegExp])[] = [
+  ["loop: {steps: [{rate: 5/s, fr: 1s}]}", /5:28: key 'fr' is not known in 'loop.steps.0'; did you mean 'for'\?/],
+  ["loop: {from: 5/s, to: 9/s}", /key 'loop.over': is missing/],
+  ["loop: {rat: 5/s}", /5:8: key 'rat' is not known in 'loop'; did you mean 'rate'\?/],
+  ["distribution: zipf", /5:15: key 'distribution': must be 'uniform', 'sequential', 'zipfian' or a mapping/],
+  ["distribution: {kind: zipf}", /5:22: key 'distribution.kind': must be 'uniform', /],
+  ["distribution: {kind: hotSet, keys: 10%}", /key 'distribution.operations': is missing/],
+  ["valueBytes: {kind: uniform, min: 9, max: 5}", /5:42: key 'valueBytes.max': must not be less than min/],
+  ["valueBytes: 2MB", /5:13: key 'valueBytes': must be at most 1000000 bytes/],
+  ["servers: 10", /5:10: key 'servers': must be at most 9/],
+  ["variants: {servers: [1, 30]}", /5:12: with servers 30: key 'servers': must be at most 9/],
+  ["variants: {rounds: [1, 2]}", /5:20: key 'variants.rounds': cannot be varied/],
+  ["variants: {keys: [1, 1]}", /key 'variants.keys': names a value twice/],
+  ["variants: {keyz: [1, 2]}", /5:12: with keyz 1: key 'keyz' is not known; did you mean 'keys'\?/],
+  ["variants: {keys: {'a b': 1}}", /'a b' names a target's variant: use letters/],
+];
+
+for (const [more, expected] of MORE_REFUSED) {
+  test(`refused: ${more}`, () => {
+    const problems = problemsOf(`${LEAST}${more}\n`);
+    assert.ok(
+      problems.some((problem) => expected.test(problem)),
+      problems.join("\n"),
+    );
+  });
+}
+
+const OPERATIONS_REFUSED: readonly (readonly [string, RegExp])[] = [
+  ["operations: {delete: 1}", /2:44: key 'workload.operations.delete': needs a weight of 'create' beside it/],
+  ["operations: {multi: 1}, multiWrites: 5000", /key 'workload.multiWrites': must be at most 128/],
+  ["operations: {multi: 1}, multiWrites: 100", /key 'workload.multiWrites': must be at most the number of keys, 50/],
+  [
+    "operations: {read: 1}, tree: {depth: 9, fanOut: 10}",
+    /2:\d+: key 'workload.tree.depth': .* at most 100000 folders/,
+  ],
+  ["operations: {read: 1}, createKind: ephemral", /key 'workload.createKind': must be 'persistent' or 'ephemeral' or/],
+];
+
+for (const [workload, expected] of OPERATIONS_REFUSED) {
+  test(`refused: a mix of ${workload}`, () => {
+    const problems = problemsOf(
+      `name: a\nworkload: {kind: mix, ${workload}}\nconnections: 2\nduration: 1s\nkeys: 50\n`,
+    );
+    assert.ok(
+      problems.some((problem) => expected.test(problem)),
+      problems.join("\n"),
+    );
+  });
+}
+
+test("what a mix can be run on follows from what it does", () => {
+  const targetsOf = (workload: string): readonly string[] => {
+    const { workload: parsed } = parseProfile(LEAST.replace("operations: {read: 1}", workload), "p.yaml");
+    return kindOf(parsed).targets(parsed);
+  };
+  assert.deepEqual(targetsOf("operations: {create: 1, delete: 1, multi: 1, children: 1}"), [
+    "core",
+    "zookeeper",
+    "etcd",
+  ]);
+  assert.deepEqual(targetsOf("operations: {sync: 1}"), ["core", "zookeeper"]);
+  assert.deepEqual(targetsOf("operations: {create: 1}, createKind: ephemeral"), ["core", "zookeeper"]);
+  assert.deepEqual(targetsOf("operations: {read: 1}, createKind: ephemeral"), ["core", "zookeeper", "etcd"]);
+  assert.deepEqual(targetsOf("operations: {read: 1}, tree: {depth: 2, fanOut: 3}"), ["core", "zookeeper"]);
+});
+
+test("--set stands over any value, the later over the earlier, and is recorded by its path", () => {
+  const { profile, overrides } = loadProfile("read-heavy", [
+    "workload.operations.read=99",
+    "keys=5",
+    "keys=100000",
+    "loop.rate=5000/s",
+    "distribution={kind: zipfian, exponent: 1.2}",
+    "thresholds.read=['p(99)<5ms']",
+    "thresholds.write.0=p(50)<9ms",
+  ]);
+  assert.deepEqual(profile.workload.kind === "mix" && profile.workload.operations, { read: 99, write: 10 });
+  assert.equal(profile.keys, 100_000);
+  assert.deepEqual(profile.loop, { kind: "open", ratePerSecond: 5_000, arrival: "constant" });
+  assert.deepEqual(profile.distribution, { kind: "zipfian", exponent: 1.2 });
+  assert.deepEqual(
+    profile.thresholds.map(({ metric, expression }) => `${metric} ${expression}`),
+    ["read p(99)<5ms", "write p(50)<9ms"],
+  );
+  assert.deepEqual(overrides, {
+    "workload.operations.read": "99",
+    keys: "100000",
+    "loop.rate": "5000/s",
+    distribution: "{kind: zipfian, exponent: 1.2}",
+    "thresholds.read": "['p(99)<5ms']",
+    "thresholds.write.0": "p(50)<9ms",
+  });
+});
+
+test("a --set that is wrong is named, with what was meant", () => {
+  const refuse = (settings: readonly string[], options: Parameters<typeof overrideProfile>[1] = {}): string => {
+    try {
+      overrideProfile(loadProfile("replica-scaling", settings), options);
+    } catch (error) {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.kind.exitCode, EXIT.usage);
+      return error.message;
+    }
+    return "";
+  };
+  assert.match(refuse(["keys"]), /^--set keys is no path and value/);
+  assert.match(refuse(["keys="]), /^--set keys= is no path and value/);
+  assert.match(refuse(["=5"]), /is no path and value/);
+  assert.match(refuse(["keys={"]), /is no path and value/);
+  assert.match(refuse(["keys=0"]), /\n {2}--set keys=0: key 'keys': must be at least 1/);
+  assert.match(refuse(["keyz=5"]), /\n {2}--set keyz=5: key 'keyz' is not known; did you mean 'keys'\?/);
+  assert.match(
+    refuse(["workload.operations.raed=5"]),
+    /--set workload.operations.raed=5: key 'raed' is not known in 'workload.operations'; did you mean 'read'\?/,
+  );
+  assert.match(refuse(["loop.rate=fast"]), /--set loop.rate=fast: key 'loop.rate': 'fast' is not a rate/);
+  assert.match(refuse(["connections=5"], { connections: "6" }), /--connections is given by --set connections too/);
+  assert.match(refuse(["loop.rate=5/s"], { rate: "6/s" }), /--rate is given by --set loop.rate too/);
+  assert.match(
+    refuse(["variants.depth=[1, 2]"], { depth: "6" }),
+    /--depth is given by the profile's variants of 'depth'/,
+  );
+  assert.equal(refuse(["connections=5"], { duration: "1s" }), "");
+});
+
+test("options and --set reach every variant", () => {
+  const { profile } = overrideProfile(loadProfile("replica-scaling", ["keys=7", "variants.servers=[1, 5]"]), {
+    duration: "1s",
+  });
+  assert.deepEqual(
+    profile.variants.map((variant) => variant.label),
+    ["1-read-100", "1-read-90", "1-read-0", "5-read-100", "5-read-90", "5-read-0"],
+  );
+  for (const variant of profile.variants) {
+    assert.equal(variant.profile.keys, 7);
+    assert.equal(variant.profile.durationMicros, 1e6);
+    assert.equal(String(variant.profile.servers), variant.values["servers"]);
+    assert.deepEqual(variant.profile.variants, []);
+  }
+});
 
 test("options stand over the profile and are recorded", () => {
   const loaded = overrideProfile(loadProfile("read-heavy"), {

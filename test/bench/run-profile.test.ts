@@ -6,6 +6,10 @@ import type { LoadedProfile } from "../../src/bench/profile/profile.js";
 import type { RunResult } from "../../src/bench/result.js";
 import { RunAbortedError, runProfile } from "../../src/bench/run-profile.js";
 import { exitCodeOf } from "../../src/bench/verdict.js";
+import { variantLines } from "../../src/cli/table.js";
+import { operationsCsv } from "../../src/report/csv.js";
+import { renderPage } from "../../src/report/page/page.js";
+import { resultSchema } from "../../src/report/schema.js";
 import { fakeEnsemble, fakeMember, fakeMemory, fakeParticipant, type PlantedMistake } from "../support/fake-driver.js";
 
 function profileOf(workload: string, more = "", warmUp = "{min: 0s, max: 0s}"): LoadedProfile {
@@ -27,6 +31,67 @@ async function runOnFake(profile: LoadedProfile, mistake?: PlantedMistake, worke
   const participants = [fakeParticipant("fake", { memory: fakeMemory(), mistake })];
   return await runProfile({ profile, participants, workers });
 }
+
+test("everything a mix may do is right on a service that is right", async () => {
+  const everything =
+    "{read: 9, readLinearizable: 9, exists: 9, children: 9, sync: 9, write: 9, setVersioned: 9, multi: 9, create: 9, delete: 9}";
+  const workload = `{kind: mix, operations: ${everything}, createKind: ephemeralSequential, tree: {depth: 0, fanOut: 1}}`;
+  const result = await runOnFake(profileOf(workload, "keys: 20"));
+  const [target] = result.targets;
+  assert.deepEqual(
+    target!.checks.map((check) => [check.name, check.verdict, check.detail]),
+    [
+      "session-order",
+      "write-order",
+      "linearizable-read",
+      "children-complete",
+      "multi-atomic",
+      "compare-and-set",
+      "created-kept",
+    ].map((name) => [name, "valid", ""]),
+  );
+  assert.equal(target!.operations.length, 10);
+  for (const operation of target!.operations) assert.ok(operation.ok > 10, operation.name);
+  assert.equal(exitCodeOf(result), EXIT.ok);
+});
+
+test("variants of a profile are targets of their own, compared with their like only", async () => {
+  const profile = profileOf(
+    "{kind: mix, operations: {read: 1}}",
+    "variants: {servers: [1, 3], workload.operations: {reads: {read: 1}, both: {read: 1, write: 1}}}",
+    "{min: 100ms, max: 3s, steadiness: 100%}",
+  );
+  const { variants } = profile.profile;
+  assert.deepEqual(
+    variants.map(({ label }) => label),
+    ["1-reads", "1-both", "3-reads", "3-both"],
+  );
+  const memory = fakeMemory();
+  const participants = ["first", "second"].flatMap((base) =>
+    variants.map((variant) => ({ ...fakeParticipant(`${base}-${variant.label}`, { memory }), variant })),
+  );
+  const result = await runProfile({ profile, participants, workers: 1 });
+  assert.equal(exitCodeOf(result), EXIT.ok);
+  assert.deepEqual(
+    result.targets.map(({ variant, operations }) => [variant, operations.map(({ name }) => name)]),
+    [...variants, ...variants].map((variant) => [
+      variant.values,
+      variant.label.endsWith("reads") ? ["read"] : ["read", "write"],
+    ]),
+  );
+  const pairs = new Set(result.ratios.map(({ numerator, denominator }) => `${numerator} ${denominator}`));
+  assert.deepEqual(
+    [...pairs],
+    variants.map(({ label }) => `first-${label} second-${label}`),
+  );
+  assert.deepEqual(variantLines(result)[0], "servers  workload.operations  first ops/s  second ops/s");
+  assert.match(variantLines(result)[4]!, /^3 {8}both {16}\s+[\d,]+\s+[\d,]+$/);
+  const [header, row] = operationsCsv(result).split("\n");
+  assert.ok(header!.startsWith("target,version,servers,variant,round,operation,"));
+  assert.ok(row!.startsWith("first-1-reads,0.0.0,1,servers=1 workload.operations=reads,all,read,"));
+  assert.match(renderPage(result), /<th scope="row" class="text">3<\/th><th scope="row" class="text">both<\/th>/);
+  assert.ok(resultSchema.safeParse(JSON.parse(JSON.stringify(result))).success);
+});
 
 test("a mix on two targets: rounds take turns, every reply is checked, costs and ratios are told", async () => {
   const participants = ["first", "second"].map((label) => fakeParticipant(label, { memory: fakeMemory() }));
@@ -88,6 +153,10 @@ test("a mix on two targets: rounds take turns, every reply is checked, costs and
 });
 
 const PLANTED: readonly (readonly [PlantedMistake, string, string])[] = [
+  ["listing-short", "{kind: mix, operations: {children: 1}}", "children-complete"],
+  ["transaction-torn", "{kind: mix, operations: {multi: 1}}", "multi-atomic"],
+  ["update-lost", "{kind: mix, operations: {setVersioned: 1, write: 1}}", "compare-and-set"],
+  ["created-lost", "{kind: mix, operations: {create: 1, delete: 1}}", "created-kept"],
   ["order-regresses", MIX, "session-order"],
   ["writes-reordered", MIX, "write-order"],
   ["linearizable-read-stale", MIX, "linearizable-read"],

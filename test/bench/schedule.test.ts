@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../src/base/random.js";
-import { ArrivalSchedule } from "../../src/bench/load/arrivals.js";
+import { ArrivalSchedule, meanRatePerSecond } from "../../src/bench/load/arrivals.js";
 import { nowMicros } from "../../src/bench/load/clock.js";
 import { drawOperation, operationChoice, roundSeed } from "../../src/bench/load/streams.js";
+import type { Loop } from "../../src/bench/profile/profile.js";
 import { isImproving, isSteady, isWarm, warmUpWindowMicros } from "../../src/bench/warm-up.js";
 import { DueHeap } from "../../src/bench/workloads/mix/due-heap.js";
 
@@ -37,6 +38,95 @@ test("Poisson arrivals have the rate asked for and exponential gaps", () => {
   const gaps = dues.slice(1).map((due, index) => due - dues[index]!);
   const longer = gaps.filter((gap) => gap > 500).length / gaps.length;
   assert.ok(Math.abs(longer - Math.exp(-1)) < 0.02, `${longer} of gaps are longer than the mean`);
+});
+
+type OpenLoop = Extract<Loop, { kind: "open" }>;
+
+/** How many operations of all connections are due in [from, to), microseconds. */
+function countBetween(loop: OpenLoop, from: number, to: number, leadInMicros: number, connections = 3): number {
+  let count = 0;
+  for (let connection = 0; connection < connections; connection++) {
+    const schedule = new ArrivalSchedule(loop, connections, 7, connection, leadInMicros);
+    for (; schedule.due < to; schedule.take()) if (schedule.due >= from) count++;
+  }
+  return count;
+}
+
+const STEPPED: OpenLoop = {
+  kind: "open",
+  arrival: "constant",
+  ratePerSecond: 1_000,
+  pieces: [
+    { fromPerSecond: 1_000, toPerSecond: 1_000, durationMicros: 2e6 },
+    { fromPerSecond: 4_000, toPerSecond: 4_000, durationMicros: 1.5e6 },
+    { fromPerSecond: 10, toPerSecond: 10, durationMicros: 1e6 },
+  ],
+};
+
+test("stepped arrivals keep each step's rate, the first before it begins and the last after it ends", () => {
+  const leadIn = 500_000;
+  assert.equal(countBetween(STEPPED, 0, leadIn, leadIn), 500);
+  assert.equal(countBetween(STEPPED, leadIn, leadIn + 2e6, leadIn), 2_000);
+  assert.equal(countBetween(STEPPED, leadIn + 2e6, leadIn + 3.5e6, leadIn), 6_000);
+  assert.equal(countBetween(STEPPED, leadIn + 3.5e6, leadIn + 4.5e6, leadIn), 10);
+  assert.equal(countBetween(STEPPED, leadIn + 4.5e6, leadIn + 14.5e6, leadIn), 100);
+  assert.equal(meanRatePerSecond(STEPPED, 5.5e6), (2_000 + 6_000 + 10 + 10) / 5.5);
+  assert.equal(meanRatePerSecond(STEPPED, 1e6), 1_000);
+});
+
+test("ramping arrivals come when the rate's integral says, up and down, without drift", () => {
+  for (const [fromPerSecond, toPerSecond] of [
+    [100, 5_000],
+    [5_000, 100],
+    [300, 300],
+  ] as const) {
+    const pieces = [{ fromPerSecond, toPerSecond, durationMicros: 10e6 }];
+    const loop: OpenLoop = { kind: "open", arrival: "constant", ratePerSecond: fromPerSecond, pieces };
+    const dues: number[] = [];
+    for (let connection = 0; connection < 4; connection++) {
+      const schedule = new ArrivalSchedule(loop, 4, 7, connection);
+      for (; schedule.due < 10e6; schedule.take()) dues.push(schedule.due);
+    }
+    dues.sort((a, b) => a - b);
+    const whole = ((fromPerSecond + toPerSecond) / 2) * 10;
+    assert.ok(Math.abs(dues.length - whole) <= 1, `${dues.length} of ${whole}`);
+    dues.forEach((due, index) => {
+      const seconds = due / 1e6;
+      const count = fromPerSecond * seconds + ((toPerSecond - fromPerSecond) / 20) * seconds * seconds;
+      assert.ok(Math.abs(count - index) < 1e-3, `arrival ${index} is due where ${count} should have been`);
+    });
+    assert.equal(meanRatePerSecond(loop, 10e6), (fromPerSecond + toPerSecond) / 2);
+    // Of half the ramp, the mean of its own ends.
+    assert.equal(meanRatePerSecond(loop, 5e6), (fromPerSecond + (fromPerSecond + toPerSecond) / 2) / 2);
+  }
+});
+
+test("Poisson arrivals follow the steps", () => {
+  const poisson: OpenLoop = { ...STEPPED, arrival: "poisson" };
+  for (const [from, to, expected] of [
+    [0, 2e6, 2_000],
+    [2e6, 3.5e6, 6_000],
+  ] as const) {
+    const count = countBetween(poisson, from, to, 0);
+    assert.ok(Math.abs(count - expected) < 4 * Math.sqrt(expected), `${count} of ${expected}`);
+  }
+});
+
+test("schedules depend on the seed, the connection and the course alone", () => {
+  for (const arrival of ["constant", "poisson"] as const) {
+    const dues = (connection: number, seed: number): number[] => {
+      const schedule = new ArrivalSchedule({ ...STEPPED, arrival }, 5, seed, connection, 1_000);
+      return Array.from({ length: 2_000 }, () => {
+        schedule.take();
+        return schedule.due;
+      });
+    };
+    const first = dues(2, 9);
+    assert.deepEqual(dues(2, 9), first);
+    assert.notDeepEqual(dues(3, 9), first);
+    if (arrival === "poisson") assert.notDeepEqual(dues(2, 10), first);
+    for (const [at, due] of first.slice(1).entries()) assert.ok(due > first[at]!, "due times only grow");
+  }
 });
 
 test("the heap gives entries in the order they are due", () => {

@@ -100,6 +100,76 @@ describe("etcd driver", () => {
         assert.equal((await outcome(recorder, (slot) => other.read(slot, 0))).error, "");
       });
 
+      it("does everything that a mix may do on etcd", { timeout: TIMEOUT_MS }, async (context) => {
+        const { members, driver } = await cluster(context, etcd, 1);
+        await driver.populate(ROOT, 20, (key) => key * 50_000);
+        const recorder = new LoadRecorder();
+        const session = await driver.openLoadSession({
+          ...loadOptions(members, recorder),
+          keys: 20,
+          valueBytes: 2_000,
+          multiWrites: 3,
+        });
+        let result = 0;
+        recorder.onEnded = ({ slot }) => {
+          result = session.resultOf(slot);
+        };
+        const first = await outcome(recorder, (slot) => session.exists(slot, 19));
+        assert.equal(first.error, "");
+        assert.equal((await outcome(recorder, (slot) => session.exists(slot, 20))).error, session.absent);
+        await outcome(recorder, (slot) => session.children(slot, 3));
+        assert.equal(result, 20);
+
+        const write = await outcome(recorder, (slot) => session.write(slot, 5, 300));
+        const versioned = await outcome(recorder, (slot) => session.setVersioned(slot, 5, 200));
+        assert.deepEqual(versioned, { error: "", order: write.written + 1, written: write.written + 1 });
+        assert.equal(result, write.written, "it replaced what was written before");
+        assert.equal((await outcome(recorder, (slot) => session.setVersioned(slot, 20))).error, session.absent);
+        const multi = await outcome(recorder, (slot) => session.multi(slot, 19, 150));
+        assert.deepEqual(multi, { error: "", order: write.written + 2, written: write.written + 2 });
+        assert.equal(result, 3);
+        for (const key of [19, 0, 1]) {
+          await outcome(recorder, (slot) => session.setVersioned(slot, key));
+          assert.equal(result, multi.written, `key ${key} was written by the transaction`);
+        }
+
+        const numbers: number[] = [];
+        for (let each = 0; each < 3; each++) {
+          assert.equal((await outcome(recorder, (slot) => session.create(slot, 0, 50))).error, "");
+          numbers.push(result);
+        }
+        await outcome(recorder, (slot) => session.children(slot, 0));
+        assert.equal(result, 23);
+        for (const number of numbers) {
+          const gone = await outcome(recorder, (slot) => session.delete(slot, 0, number));
+          assert.deepEqual([gone.error, gone.written], ["", gone.order]);
+        }
+        const again = await outcome(recorder, (slot) => session.delete(slot, 0, numbers[0] as number));
+        assert.deepEqual([again.error, again.written], [session.absent, 0]);
+        await outcome(recorder, (slot) => session.children(slot, 0));
+        assert.equal(result, 20);
+      });
+
+      it("compares and sets under contention without losing an update", { timeout: TIMEOUT_MS }, async (context) => {
+        const { members, driver } = await cluster(context, etcd, 1);
+        await driver.populate(ROOT, 1, 10);
+        const replaced = new Set<number>();
+        const finished = [0, 1, 2].map(async (index) => {
+          const recorder = new LoadRecorder();
+          const session = await driver.openLoadSession({ ...loadOptions(members, recorder, index), keys: 1 });
+          let submitted = 4;
+          recorder.onEnded = ({ slot, error }) => {
+            assert.equal(error, "");
+            replaced.add(session.resultOf(slot));
+            if (submitted++ < 100) session.setVersioned(recorder.submitted(slot), 0);
+          };
+          for (let slot = 0; slot < 4; slot++) session.setVersioned(recorder.submitted(slot), 0);
+          await recorder.until(() => recorder.outcomes.length === 100);
+        });
+        await Promise.all(finished);
+        assert.equal(replaced.size, 300, "no two of them replaced the same value");
+      });
+
       it("keeps its promises on order, with many operations outstanding on every member", {
         timeout: TIMEOUT_MS,
       }, async (context) => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { EXIT } from "../../src/base/user-error.js";
+import { profileNames } from "../../src/bench/profile/load.js";
 import { connect } from "../../src/client/client.js";
 import { readResult } from "../../src/report/files.js";
 import { etcd } from "../../src/targets/etcd/kind.js";
@@ -93,6 +94,44 @@ for (const profile of ["read-heavy", "write-heavy", "lock-exclusive", "watch-fan
     }
   });
 }
+
+test("run all: every profile on every target that it names, on ensembles that are reused", async (context) => {
+  for (const kind of REAL) {
+    if (!haveReal(context, (await kind.find()).length > 0, kind.name, kind.remedy)) return;
+  }
+  const { code, stdout, stderr } = await zabench(
+    "run",
+    "all",
+    "--quick",
+    "--duration",
+    "1s",
+    "--warm-up",
+    "500ms",
+    "--out",
+    "all",
+    "--json",
+  );
+  const { exitCode, profiles } = JSON.parse(stdout) as {
+    exitCode: number;
+    profiles: { name: string; exitCode: number; report: string; targets: { label: string }[] }[];
+  };
+  assert.equal(code, EXIT.ok, stderr);
+  assert.equal(exitCode, EXIT.ok);
+  assert.deepEqual(
+    profiles.map(({ name }) => name),
+    profileNames(),
+  );
+  for (const { name, report, targets } of profiles) {
+    const result = await readResult(join(folder, report, "..", "result.json"));
+    assert.equal(result.targets.length, targets.length);
+    assert.equal(result.profile.name, name);
+    const checks = result.targets.flatMap((target) => target.checks);
+    assert.ok(checks.length > 0 && checks.every((check) => check.verdict === "valid"), name);
+  }
+  const scaling = profiles.find(({ name }) => name === "replica-scaling");
+  assert.ok(scaling?.targets.some(({ label }) => label === "zookeeper-5-read-90"));
+  assert.equal(stderr.match(/passed, /g)?.length, profiles.length, stderr);
+});
 
 for (const kind of REAL) {
   test(`an open loop on three servers of ${kind.name}, attached: every arrival is answered`, async (context) => {

@@ -5,6 +5,7 @@ import { formatHost } from "../../src/client/connection-string.js";
 import type { LoadSession } from "../../src/targets/driver.js";
 import type { Address, Ensemble } from "../../src/targets/target.js";
 import { ZooKeeperDriver } from "../../src/targets/zookeeper/driver.js";
+import { type Ended, LoadRecorder } from "./load-recorder.js";
 import { haveReal } from "./real.js";
 
 export interface DriverSubject {
@@ -106,6 +107,137 @@ export function describeDriver(subject: DriverSubject): void {
       assert.equal(await client.exists(root), null);
       await driver.remove(root);
       await client.close();
+    });
+
+    check("does everything a mix may do, in folders, with values of any size", async () => {
+      const root = "/zabench/everything";
+      const keys = 40;
+      const tree = { depth: 3, fanOut: 2 };
+      const sizeOf = (key: number): number => key * 10;
+      await driver.populate(root, keys, sizeOf, tree);
+      const client = await connect({ servers: members().map(formatHost).join(",") });
+      for (const [createKind, prefix] of [
+        ["persistent", "n"],
+        ["ephemeral", "n"],
+        ["persistentSequential", "n"],
+        ["ephemeralSequential", "n"],
+      ] as const) {
+        const recorder = new LoadRecorder();
+        const session = await driver.openLoadSession({
+          ...sessionOptions(root),
+          depth: 4,
+          keys,
+          valueBytes: 2_000,
+          tree,
+          createKind,
+          multiWrites: 3,
+          listener: recorder,
+        });
+        const results: number[] = [];
+        recorder.onEnded = ({ slot }) => results.push(session.resultOf(slot));
+        const ended = async (submit: (slot: number) => void): Promise<Ended & { readonly result: number }> => {
+          const before = recorder.outcomes.length;
+          submit(recorder.submitted(0));
+          await recorder.until(() => recorder.outcomes.length > before);
+          return { ...(recorder.outcomes[before] as Ended), result: results[before] as number };
+        };
+        const ok = async (submit: (slot: number) => void): Promise<Ended & { readonly result: number }> => {
+          const outcome = await ended(submit);
+          assert.equal(outcome.error, "");
+          return outcome;
+        };
+
+        assert.ok((await ok((slot) => session.read(slot, 39))).order > 0);
+        await ok((slot) => session.exists(slot, 13));
+        assert.equal((await ended((slot) => session.exists(slot, 40))).error, session.absent);
+        await ok((slot) => session.sync(slot));
+        assert.equal(
+          (await ok((slot) => session.children(slot, 21))).result,
+          5,
+          "of eight folders, that of 5, 13, 21, ...",
+        );
+
+        const write = await ok((slot) => session.write(slot, 21, 1_234));
+        assert.equal(write.written, write.order);
+        const path = `${root}/f001/f000/f001/k00000021`;
+        assert.equal((await client.getData(path)).stat.dataLength, 1_234);
+        const versioned = await ok((slot) => session.setVersioned(slot, 21, 17));
+        assert.ok(versioned.written > write.written);
+        assert.equal(versioned.result, write.written, "it replaced what was written before");
+        const { stat } = await client.getData(path);
+        assert.deepEqual([stat.dataLength, stat.mzxid], [17, versioned.written]);
+        assert.equal((await ended((slot) => session.setVersioned(slot, 40, 1))).error, "NONODE");
+
+        const multi = await ok((slot) => session.multi(slot, 39, 77));
+        assert.equal(multi.result, 3);
+        for (const key of ["f001/f001/f001/k00000039", "f000/f000/f000/k00000000", "f000/f000/f001/k00000001"]) {
+          const written = await client.getData(`${root}/${key}`);
+          assert.deepEqual([written.stat.dataLength, written.stat.mzxid], [77, multi.written], key);
+        }
+        await client.delete(`${root}/f000/f000/f001/k00000001`);
+        const torn = await ended((slot) => session.multi(slot, 39, 78));
+        assert.deepEqual([torn.error, torn.written], ["NONODE", 0]);
+        assert.equal((await client.getData(`${root}/f000/f000/f000/k00000000`)).stat.dataLength, 77, "all or nothing");
+        await client.create(`${root}/f000/f000/f001/k00000001`, Buffer.alloc(0));
+
+        const created: Awaited<ReturnType<typeof ok>>[] = [];
+        for (let each = 0; each < 3; each++) created.push(await ok((slot) => session.create(slot, 6, 5 + each)));
+        const folder = `${root}/f001/f001/f000`;
+        const names = (await client.getChildren(folder)).children.filter((name) => name.startsWith(prefix)).sort();
+        assert.equal(names.length, 3);
+        for (const [at, name] of names.entries()) {
+          const { stat: own } = await client.getData(`${folder}/${name}`);
+          assert.equal(own.dataLength, 5 + at);
+          assert.equal(own.ephemeralOwner !== 0n, createKind.startsWith("ephemeral"));
+          assert.equal(own.czxid, created[at]!.written);
+          assert.ok(name.endsWith(String(created[at]!.result).padStart(10, "0")), `${name}, ${created[at]!.result}`);
+        }
+        assert.equal((await ok((slot) => session.children(slot, 6))).result, 8);
+        for (const { result } of [...created].reverse()) {
+          const gone = await ok((slot) => session.delete(slot, 6, result));
+          assert.equal(gone.written, gone.order);
+        }
+        assert.equal((await client.getChildren(folder)).children.length, 5);
+        assert.equal((await ended((slot) => session.delete(slot, 6, created[0]!.result))).error, session.absent);
+        await session.close();
+      }
+      await client.close();
+      await driver.remove(root);
+    });
+
+    check("compares and sets under contention without losing an update", async () => {
+      const root = "/zabench/contended";
+      await driver.populate(root, 1, 10);
+      const depth = 4;
+      const each = 200;
+      const recorders = [0, 1, 2].map(() => new LoadRecorder());
+      const replaced = new Set<number>();
+      const sessions = await Promise.all(
+        recorders.map(async (recorder, index) => {
+          const session = await driver.openLoadSession({
+            ...sessionOptions(root, index),
+            depth,
+            keys: 1,
+            valueBytes: 10,
+            listener: recorder,
+          });
+          let submitted = depth;
+          recorder.onEnded = ({ slot, error }) => {
+            assert.equal(error, "");
+            replaced.add(session.resultOf(slot));
+            if (submitted++ < each) session.setVersioned(recorder.submitted(slot), 0);
+          };
+          for (let slot = 0; slot < depth; slot++) session.setVersioned(recorder.submitted(slot), 0);
+          return session;
+        }),
+      );
+      await Promise.all(recorders.map((recorder) => recorder.until(() => recorder.outcomes.length === each)));
+      assert.equal(replaced.size, 3 * each, "no two of them replaced the same value");
+      const client = await connect({ servers: members().map(formatHost).join(",") });
+      assert.equal((await client.getData(`${root}/k00000000`)).stat.version, 3 * each);
+      await client.close();
+      await Promise.all(sessions.map((session) => session.close()));
+      await driver.remove(root);
     });
 
     check("hands locks on with growing tokens", async () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { parseProfile } from "./parse.js";
 import type { LoadedProfile } from "./profile.js";
+import { parseSetting, type Setting } from "./settings.js";
 
 /** The profiles that come with zabench. */
 export const WORKLOADS_FOLDER = fileURLToPath(new URL("../../../../workloads/", import.meta.url));
@@ -15,8 +16,11 @@ export function profileNames(): string[] {
     .sort();
 }
 
-/** `nameOrPath` is a name in the workloads folder, or a path. Throws UserError for one missing, unreadable or invalid. */
-export function loadProfile(nameOrPath: string): LoadedProfile {
+/**
+ * `nameOrPath` is a name in the workloads folder, or a path; `settings` stand over what it says, each as `path=value`, the
+ * later of two over the earlier. Throws UserError for one missing, unreadable or invalid.
+ */
+export function loadProfile(nameOrPath: string, settings: readonly string[] = []): LoadedProfile {
   const named = join(WORKLOADS_FOLDER, `${nameOrPath}.yaml`);
   const file = /^[\w-]+$/.test(nameOrPath) && isFile(named) ? named : nameOrPath;
   if (!isFile(file)) {
@@ -29,7 +33,14 @@ export function loadProfile(nameOrPath: string): LoadedProfile {
   } catch (error) {
     throw new UserError(USER_ERRORS.profileUnreadable, { reason: (error as NodeJS.ErrnoException).code ?? "?" }, shown);
   }
-  return { profile: parseProfile(text, shown), text, file, overrides: {} };
+  const parsed = settings.map(parseSetting);
+  const overrides = Object.fromEntries(
+    settings.map((setting, index) => [
+      (parsed[index] as Setting).path.join("."),
+      setting.slice(setting.indexOf("=") + 1).trim(),
+    ]),
+  );
+  return { profile: parseProfile(text, shown, parsed), text, file, overrides };
 }
 
 function isFile(path: string): boolean {

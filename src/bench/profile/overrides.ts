@@ -3,6 +3,7 @@ import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { kindOf } from "../workloads/registry.js";
 import type { LoadedProfile, Loop, Profile } from "./profile.js";
 import { PROFILE_LIMITS } from "./schema.js";
+import { pathsOverlap } from "./settings.js";
 import { parseRatePerSecond } from "./units.js";
 
 /** What the command line may say over a profile, as typed. */
@@ -16,11 +17,51 @@ export interface ProfileOverrides {
   readonly seed?: string | undefined;
 }
 
-/** Throws UserError for a bad value, or an option that makes no sense with the profile's workload. */
+/** What each option stands over, to find what else does. */
+const PATH_OF: Readonly<Record<keyof ProfileOverrides, string>> = {
+  duration: "duration",
+  rate: "loop",
+  connections: "connections",
+  depth: "depth",
+  rounds: "rounds",
+  warmUp: "warmUp",
+  seed: "seed",
+};
+
+/**
+ * Throws UserError for a bad value, for an option that makes no sense with the profile's workload, and for one that stands
+ * over what `--set` gives or the profile varies.
+ */
 export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides): LoadedProfile {
-  const given = Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const given = Object.entries(options).filter(
+    (entry): entry is [keyof ProfileOverrides, string] => entry[1] !== undefined,
+  );
   if (given.length === 0) return loaded;
-  const base = loaded.profile;
+  for (const [name] of given) requireOnce(loaded, optionOf(name), PATH_OF[name]);
+  const { profile } = loaded;
+  const variants = profile.variants.map((variant) => ({ ...variant, profile: overridden(variant.profile, options) }));
+  return {
+    ...loaded,
+    profile: { ...overridden(profile, options), variants },
+    overrides: { ...loaded.overrides, ...Object.fromEntries(given) },
+  };
+}
+
+/** Throws UserError `setTwice` where `--set` or the profile's variants say something of what an option stands over. */
+export function requireOnce({ profile, overrides }: LoadedProfile, option: string, path: string): void {
+  const set = Object.keys(overrides).find((each) => pathsOverlap(each, path));
+  if (set !== undefined) throw new UserError(USER_ERRORS.setTwice, { what: option, other: `--set ${set}` });
+  const [variant] = profile.variants;
+  const varied = Object.keys(variant?.values ?? {}).find((each) => pathsOverlap(each, path));
+  if (varied === undefined) return;
+  throw new UserError(USER_ERRORS.setTwice, { what: option, other: `the profile's variants of '${varied}'` });
+}
+
+function optionOf(name: keyof ProfileOverrides): string {
+  return name === "warmUp" ? "--warm-up" : `--${name}`;
+}
+
+function overridden(base: Profile, options: ProfileOverrides): Profile {
   const workload = base.workload.kind;
   if (
     !kindOf(base.workload).pipelined &&
@@ -34,7 +75,7 @@ export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides
     );
   }
   const warmUpMicros = micros("--warm-up", options.warmUp);
-  const profile: Profile = {
+  return {
     ...base,
     durationMicros: micros("--duration", options.duration, 1) ?? base.durationMicros,
     connections:
@@ -53,7 +94,6 @@ export function overrideProfile(loaded: LoadedProfile, options: ProfileOverrides
         ? base.warmUp
         : { ...base.warmUp, minMicros: Math.min(base.warmUp.minMicros, warmUpMicros), maxMicros: warmUpMicros },
   };
-  return { ...loaded, profile, overrides: { ...loaded.overrides, ...Object.fromEntries(given) } };
 }
 
 function openLoop(base: Loop, rate: string): Loop {

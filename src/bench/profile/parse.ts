@@ -2,45 +2,76 @@ import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, type Pai
 import type { z } from "zod";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { WORKLOAD_KINDS } from "../workloads/registry.js";
+import { SHAPE_FORMS } from "./load-shape.js";
 import type { Profile } from "./profile.js";
-import { knownKeys, profileSchema } from "./schema.js";
+import { knownKeys, profileSchema, variantSchema } from "./schema.js";
+import { applySetting, type Setting } from "./settings.js";
+import { type PlannedVariant, planVariants, type VariantsInput } from "./variants.js";
 
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
-/** One thing wrong with a profile, and where. Lines and columns count from 1. */
+/** One thing wrong with a profile. */
 interface Problem {
-  readonly line: number;
-  readonly column: number;
+  /** `file:line:column`, both counted from 1, or the setting it came from. */
+  readonly where: string;
+  /** In the text; 0 for what is not in it. */
+  readonly offset: number;
   readonly text: string;
 }
 
 /** The keys that a mapping may have: `path` is where it stands, joined by dots; `root` is the whole document. */
 export type KnownKeys = (path: string, root: Node) => readonly string[];
 
-/** Throws UserError `profileInvalid`, as `parseStrictYaml` does. */
-export function parseProfile(text: string, file: string): Profile {
-  return parseStrictYaml(text, file, profileSchema, (path, root) => {
-    const workload = isMap(root) ? root.get("workload") : undefined;
-    return knownKeys(path, isMap(workload) ? workload.get("kind") : undefined);
-  });
+/** Throws UserError `profileInvalid`, as `parseStrictYaml` does. The settings stand over the text. */
+export function parseProfile(text: string, file: string, settings: readonly Setting[] = []): Profile {
+  const parse = (over: readonly Setting[], schema: z.ZodType<Profile>): Profile =>
+    parseStrictYaml(text, file, schema, knownKeysOfProfile, over);
+  const profile = parse(settings, profileSchema);
+  const variants = variantsOf(text, file, settings).map((variant) => ({
+    label: variant.label,
+    values: variant.values,
+    profile: parse([...settings, ...variant.settings], variantSchema),
+  }));
+  return { ...profile, variants };
+}
+
+function knownKeysOfProfile(path: string, root: Node): readonly string[] {
+  const workload = isMap(root) ? root.get("workload") : undefined;
+  return knownKeys(path, isMap(workload) ? workload.get("kind") : undefined);
+}
+
+/** The document's variants, which `profileSchema` has found valid. */
+function variantsOf(text: string, file: string, settings: readonly Setting[]): readonly PlannedVariant[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  for (const setting of settings) applySetting(document, setting);
+  const varied: unknown = document.get("variants");
+  if (!isMap(varied) || !isMap(document.contents)) return [];
+  const root: Node = document.contents;
+  const locate = (path: Path): string => {
+    const { line, col } = lines.linePos(offsetOf(root, path, true));
+    return `${file}:${line}:${col}`;
+  };
+  return planVariants(varied.toJSON() as VariantsInput, locate);
 }
 
 /**
  * Reads one YAML document by a schema; `file` is only for messages. Throws UserError `profileInvalid` that lists every
- * problem found, each with file, line, column and key.
+ * problem found, each with file, line, column and key, or with the setting it came from.
  */
 export function parseStrictYaml<Value>(
   text: string,
   file: string,
   schema: z.ZodType<Value>,
   knownKeysOf: KnownKeys,
+  settings: readonly Setting[] = [],
 ): Value {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const problemAt = (offset: number, message: string): Problem => {
     const { line, col } = lines.linePos(offset);
-    return { line, column: col, text: message };
+    return { where: `${file}:${line}:${col}`, offset, text: message };
   };
   if (document.errors.length > 0) {
     throw invalid(
@@ -51,55 +82,92 @@ export function parseStrictYaml<Value>(
   if (!isMap(document.contents)) {
     throw invalid(file, [problemAt(0, "a mapping of keys to values is expected, and this is none")]);
   }
+  for (const setting of settings) applySetting(document, setting);
   const root: Node = document.contents;
   const outcome = schema.safeParse(document.toJS());
   if (outcome.success) return outcome.data;
   const problems: Problem[] = [];
-  for (const issue of outcome.error.issues.flatMap((each) => branchesOf(each))) {
+  for (const issue of outcome.error.issues.flatMap((each) => branchesOf(each, root))) {
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
+        const path = [...issue.path, key];
+        const told = unknownKey(issue.path, key, knownKeysOf(joined(issue.path), root));
+        const setting = settings.findLast((each) => begins(each.path, path) || begins(path, each.path));
         problems.push(
-          problemAt(
-            offsetOf(root, [...issue.path, key], true),
-            unknownKey(issue.path, key, knownKeysOf(joined(issue.path), root)),
-          ),
+          setting === undefined
+            ? problemAt(offsetOf(root, path, true), told)
+            : { where: setting.where, offset: 0, text: told },
         );
       }
       continue;
     }
-    problems.push(problemAt(offsetOf(root, issue.path, false), `${nameOf(issue.path)}${describe(issue)}`));
+    const told = `${nameOf(issue.path)}${describe(issue, root)}`;
+    const parent = issue.path.slice(0, -1);
+    const within = parent.length > 0 && isMissing(issue, root) ? parent : issue.path;
+    const setting = settings.findLast((each) => begins(issue.path, each.path) || begins(each.path, within));
+    problems.push(
+      setting === undefined
+        ? problemAt(offsetOf(root, issue.path, false), told)
+        : { where: setting.where, offset: 0, text: told },
+    );
   }
   throw invalid(file, problems);
 }
 
+/** True where `path` is `beginning` or lies below it. */
+function begins(path: Path, beginning: Path): boolean {
+  return beginning.every((step, at) => String(path[at]) === String(step));
+}
+
 function invalid(file: string, problems: readonly Problem[]): UserError {
-  const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
-  const listed = sorted.map((problem) => `\n  ${file}:${problem.line}:${problem.column}: ${problem.text}`);
+  const sorted = [...problems].sort((a, b) => a.offset - b.offset);
+  const listed = sorted.map((problem) => `\n  ${problem.where}: ${problem.text}`);
   return new UserError(USER_ERRORS.profileInvalid, { problems: listed.join("") }, file);
 }
 
-/** Of a union that nothing matched, the branch that came closest: the one whose own type fits. */
-function branchesOf(issue: Issue): Issue[] {
+/** Of a union that nothing matched, the branch that came closest: the one whose own type fits, with the least amiss. */
+function branchesOf(issue: Issue, root: Node): Issue[] {
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return [issue];
   const within = issue.errors.map((errors) => errors.map((each) => ({ ...each, path: [...issue.path, ...each.path] })));
-  const fitting = within.filter((errors) =>
-    errors.every((each) => each.path.length > issue.path.length || each.code === "unrecognized_keys"),
-  );
-  return fitting.length === 1 ? (fitting[0] as Issue[]).flatMap((each) => branchesOf(each)) : [issue];
+  const [closest] = within
+    .filter((errors) =>
+      errors.every((each) => each.path.length > issue.path.length || each.code === "unrecognized_keys"),
+    )
+    .map((errors) => ({ errors: errors as Issue[], misfits: misfitsOf(errors as Issue[], issue.path.length, root) }))
+    .sort((a, b) => a.misfits - b.misfits);
+  return closest === undefined ? [issue] : closest.errors.flatMap((each) => branchesOf(each, root));
 }
 
-function describe(issue: Issue): string {
+/** How many keys are too many or missing: above all those of the mapping itself, which stands at `depth`. */
+function misfitsOf(issues: readonly Issue[], depth: number, root: Node): number {
+  return issues.reduce((sum, issue) => {
+    const own = issue.code === "unrecognized_keys" ? issue.path.length === depth : issue.path.length === depth + 1;
+    // A key too many is a little worse: of two forms that both lack something, it is the one whose keys were begun.
+    const count = issue.code === "unrecognized_keys" ? issue.keys.length * 1.5 : isMissing(issue, root) ? 1 : 0;
+    return sum + count * (own ? 100 : 1);
+  }, 0);
+}
+
+function isMissing(issue: Issue, root: Node): boolean {
+  return isCollection(root) && !root.hasIn(issue.path);
+}
+
+/** Of values with more than one form, what they may be. */
+const FORMS: Readonly<Record<string, string>> = {
+  ...SHAPE_FORMS,
+  "workload.kind": `one of ${Object.keys(WORKLOAD_KINDS).join(", ")}`,
+};
+
+function describe(issue: Issue, root: Node): string {
+  const missing = isMissing(issue, root);
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined && /received undefined/.test(issue.message)
-        ? `is missing; it takes ${article(issue.expected)}`
-        : `must be ${article(issue.expected)}`;
+      return missing ? `is missing; it takes ${article(issue.expected)}` : `must be ${article(issue.expected)}`;
     case "invalid_value":
       return `must be ${issue.values.map((value) => `'${String(value)}'`).join(" or ")}`;
     case "invalid_union":
-      if (issue.path.at(-1) === "kind") return `must be one of ${Object.keys(WORKLOAD_KINDS).join(", ")}`;
-      if (issue.path.at(-1) === "loop") return "must be 'closed' or a rate, such as {rate: 5000/s}";
-      return "has a value of the wrong kind";
+      if (FORMS[joined(issue.path)] !== undefined) return `must be ${FORMS[joined(issue.path)]}`;
+      return missing ? "is missing" : "has a value of the wrong kind";
     case "too_small":
       return `must be at least ${String(issue.minimum)}`;
     case "too_big":
@@ -126,13 +194,19 @@ function joined(path: Path): string {
 function unknownKey(path: Path, key: string, known: readonly string[]): string {
   const place = joined(path);
   const near =
-    known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? known.find((name) => isNear(name, key));
+    known.find((name) => name.toLowerCase() === key.toLowerCase()) ??
+    known
+      .map((name) => ({ name, letters: lettersApart(name, key) }))
+      .filter(({ letters }) => letters <= NEAR_LETTERS_MAX)
+      .sort((a, b) => a.letters - b.letters)[0]?.name;
   const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean '${near}'?`;
   return `key '${key}' is not known${place === "" ? "" : ` in '${place}'`}; ${hint}`;
 }
 
-/** True where at most two letters differ (Levenshtein). */
-function isNear(known: string, given: string): boolean {
+const NEAR_LETTERS_MAX = 2;
+
+/** How many letters differ (Levenshtein). */
+function lettersApart(known: string, given: string): number {
   let row = Array.from({ length: given.length + 1 }, (_, index) => index);
   for (let at = 1; at <= known.length; at++) {
     const next = [at];
@@ -142,7 +216,7 @@ function isNear(known: string, given: string): boolean {
     }
     row = next;
   }
-  return (row[given.length] as number) <= 2;
+  return row[given.length] as number;
 }
 
 /** Where the value at `path` stands, or (`ofKey`) its key; of something missing, where its parent stands. */

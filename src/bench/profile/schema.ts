@@ -7,6 +7,7 @@ import type { WorkloadKind } from "../workloads/workload-kind.js";
 import { distributionSchema, loopSchema, SHAPE_KEYS, valueSizesSchema } from "./load-shape.js";
 import type { Profile, Workload } from "./profile.js";
 import { duration, share, whole } from "./scalars.js";
+import { variantsSchema } from "./variants.js";
 
 /** What one machine can be asked for; a figure beyond is a slip of the keyboard. */
 export const PROFILE_LIMITS = {
@@ -73,6 +74,7 @@ const profileObject = z.strictObject({
   seed: whole(0, 0xffff_ffff).default(1),
   thresholds: thresholds.prefault({}),
   errorsMax: share.default(0),
+  variants: variantsSchema.default({}),
 });
 
 /** The keys that may stand at a place of a profile, to suggest one for a key that may not. */
@@ -88,6 +90,7 @@ export function knownKeys(path: string, workloadKind: unknown): readonly string[
   return SHAPE_KEYS[general] ?? Object.keys(objects[path]?.shape ?? {});
 }
 
+/** Its variants are checked, and left for `parseProfile` to make. */
 export const profileSchema = profileObject
   .superRefine((value, context) => {
     const { workload } = value;
@@ -152,6 +155,12 @@ export const profileSchema = profileObject
       variants: [],
     }),
   );
+
+/** Of one variant: the variants themselves are none of its values. */
+export const variantSchema = z.preprocess(
+  (value) => (typeof value === "object" && value !== null ? { ...value, variants: {} } : value),
+  profileSchema,
+);
 
 function toWorkload(parsed: object): Workload {
   const kind = WORKLOAD_KINDS[(parsed as Workload).kind] as unknown as WorkloadKind;

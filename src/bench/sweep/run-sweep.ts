@@ -15,6 +15,7 @@ import type {
 } from "../result.js";
 import {
   assemble,
+  contextOf,
   endedBy,
   judged,
   type OpenRun,
@@ -81,7 +82,7 @@ class TargetSweeper {
 
   constructor(options: SweepOptions, run: OpenRun, progress: Progress) {
     this.options = options;
-    this.context = run.context;
+    this.context = contextOf(run.context, progress.runner.participant, run.progress.indexOf(progress));
     this.progress = progress;
   }
 

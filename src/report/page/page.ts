@@ -19,6 +19,7 @@ import {
   outageTable,
   swatch,
   thresholdTable,
+  variantMatrix,
 } from "./tables.js";
 
 /** Text that ends no script or style element, however it is quoted: ours and uPlot's have none. */
@@ -74,6 +75,7 @@ export function renderPage(result: RunResult): string {
 ${header(result)}
 ${headline(result)}
 ${sweepSection(result, sweeps)}
+${section("Variants", "All operations together; in small figures, as a multiple of the first row.", variantMatrix(result))}
 <h2>Figures</h2>
 <p class="note">${result.sweep === null ? "" : "Of the confirmations of the rate that was found. "}Latencies are of successful operations. “insufficient” stands where there are too few samples for a figure. Cost is what the server processes used, together and each, per operation of any kind. ${precision(result)}</p>
 ${comparisonTable(result)}

@@ -10,9 +10,10 @@ import {
   outageWithinRound,
   sendLagP99,
 } from "../figures.js";
-import { duration, integer, list, percent, perSecond, significant } from "../format.js";
+import { duration, integer, list, percent, perSecond, ratio, significant } from "../format.js";
 import { throughputSpread } from "../headline.js";
 import { OPERATIONS_MIN, type PercentileName, samplesNeeded, supportedPercentile } from "../samples.js";
+import { totalPerSecond, variantTable } from "../variants.js";
 import { html, type Markup, type Part } from "./markup.js";
 
 /** A line as the charts draw it for the target at this position of the result. */
@@ -60,6 +61,28 @@ function errorCell(errors: Readonly<Record<string, number>>): Markup {
 }
 
 const PERCENTILE_COLUMNS = ["p50", "p90", "p99", "p999"] as const;
+
+/** Null where the profile has no variants. */
+export function variantMatrix(result: RunResult): Markup | null {
+  const matrix = variantTable(result);
+  if (matrix === undefined) return null;
+  const columns: Column[] = [
+    ...matrix.paths.map((name) => ({ name, kind: "text" }) as const),
+    ...matrix.targets.map((name) => ({ name, unit: "operations/s" })),
+  ];
+  const rows = matrix.rows.map(
+    ({ values, cells }) =>
+      html`<tr>${values.map((value) => html`<th scope="row" class="text">${value}</th>`)}${cells.map((target, column) => variantCell(result, target, matrix.rows[0]?.cells[column]))}</tr>`,
+  );
+  return table(columns, rows);
+}
+
+function variantCell(result: RunResult, target: TargetResult | undefined, first: TargetResult | undefined): Markup {
+  if (target === undefined || target.rounds.length === 0) return cell(none);
+  const rate = totalPerSecond(result, target);
+  const base = first === undefined || first === target ? 0 : totalPerSecond(result, first);
+  return cell(base === 0 ? perSecond(rate) : [perSecond(rate), html` <span class="unit">${ratio(rate / base)}</span>`]);
+}
 
 export function comparisonTable(result: RunResult): Markup {
   const columns: Column[] = [
