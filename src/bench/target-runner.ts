@@ -5,7 +5,7 @@ import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared
 import { ErrorLimit } from "./error-limit.js";
 import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
-import { meanRatePerSecond } from "./load/arrivals.js";
+import { highestRatePerSecond, meanRatePerSecond } from "./load/arrivals.js";
 import { nowMicros } from "./load/clock.js";
 import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
 import type { LoadPool } from "./load/load-pool.js";
@@ -84,7 +84,7 @@ export class TargetRunner {
     const { loop, errorsMax } = context.profile;
     this.context = context;
     this.participant = participant;
-    this.errorLimit = new ErrorLimit(errorsMax, loop.kind === "open" ? loop.ratePerSecond : undefined);
+    this.errorLimit = new ErrorLimit(errorsMax, loop.kind === "open" ? highestRatePerSecond(loop) : undefined);
   }
 
   async warmUp(): Promise<{ readonly steady: boolean; readonly durationMicros: number }> {

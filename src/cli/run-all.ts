@@ -186,7 +186,10 @@ async function runOne(
     if (signal.aborted) return ended(EXIT.interrupted, []);
     if (error instanceof RunAbortedError) {
       const report = await written(error.partial, options.out);
-      return ended(error.kind.exitCode, [error.message], error.partial, report);
+      // What ended a run early does not excuse a target that was inconsistent until then.
+      const inconsistent = exitCodeOf(error.partial) === EXIT.inconsistent;
+      const exitCode = inconsistent ? EXIT.inconsistent : error.kind.exitCode;
+      return ended(exitCode, [error.message, ...reasonsOf(error.partial)], error.partial, report);
     }
     if (error instanceof UserError) return ended(error.kind.exitCode, [error.message]);
     // A mistake of our own in one profile: the others are run all the same, and this one is not forgotten.

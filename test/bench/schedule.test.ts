@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../src/base/random.js";
-import { ArrivalSchedule, meanRatePerSecond } from "../../src/bench/load/arrivals.js";
+import { ArrivalSchedule, highestRatePerSecond, meanRatePerSecond } from "../../src/bench/load/arrivals.js";
 import { nowMicros } from "../../src/bench/load/clock.js";
 import { drawOperation, operationChoice, roundSeed } from "../../src/bench/load/streams.js";
 import type { Loop } from "../../src/bench/profile/profile.js";
@@ -72,6 +72,7 @@ test("stepped arrivals keep each step's rate, the first before it begins and the
   assert.equal(countBetween(STEPPED, leadIn + 4.5e6, leadIn + 14.5e6, leadIn), 100);
   assert.equal(meanRatePerSecond(STEPPED, 5.5e6), (2_000 + 6_000 + 10 + 10) / 5.5);
   assert.equal(meanRatePerSecond(STEPPED, 1e6), 1_000);
+  assert.equal(highestRatePerSecond(STEPPED), 4_000);
 });
 
 test("ramping arrivals come when the rate's integral says, up and down, without drift", () => {

@@ -83,6 +83,12 @@ function stretchesOf(loop: OpenLoop, leadInMicros: number): Stretch[] {
   return stretches;
 }
 
+/** The highest rate that it comes to, operations per second. */
+export function highestRatePerSecond(loop: OpenLoop): number {
+  const ends = (loop.pieces ?? []).flatMap((piece) => [piece.fromPerSecond, piece.toPerSecond]);
+  return Math.max(loop.ratePerSecond, ...ends);
+}
+
 /** The mean rate over so long a time, operations per second. */
 export function meanRatePerSecond(loop: OpenLoop, durationMicros: number): number {
   let count = 0;
