@@ -61,7 +61,7 @@ export function addRoundOptions(command: Command, roundsByDefault: string): Comm
 }
 
 export function addMeasuringOptions(command: Command): Command {
-  return withSettings(withAllowRemote(command))
+  return withSettings(command)
     .option("--warm-up <time>", "at the most, over the profile's; 0s for none, and then no ratios")
     .option("--connections <count>", "over the profile's")
     .option("--depth <count>", "outstanding operations per connection, over the profile's")
