@@ -113,7 +113,7 @@ function requireFit({ profile: { profile }, targets }: ComparisonOptions): void 
   const fit = fitTargets(profile);
   for (const { target } of targets) {
     if (fit.includes(target)) continue;
-    throw new UserError(USER_ERRORS.targetUnfit, { profile: profile.name, target, targets: fit.join(", ") });
+    throw new UserError(USER_ERRORS.targetUnfit, { what: `profile ${profile.name}`, target, targets: fit.join(", ") });
   }
 }
 

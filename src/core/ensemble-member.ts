@@ -76,13 +76,12 @@ export class EnsembleMember {
         else if (transmission.kind === "image") assert(runner.hasApplied, "an image shows all that was applied so far");
         this.transmit(transmission);
       }
-      core.syncsDone(syncsDone);
+      const wentOn = core.syncsDone(syncsDone);
       for (const event of events) {
         if (event.kind === "request") core.decide(event);
         else core.sessionEvent(event);
       }
-      // A sync that is done lets writes of its client go on.
-      if (!this.stirred && commands.length + events.length + syncsDone === 0) return;
+      if (!this.stirred && !wentOn && commands.length + events.length === 0) return;
     }
   }
 

@@ -210,15 +210,19 @@ export class MemberCore extends ServiceCore {
     this.propose(sessionId, cxid, op, this.writeReader.over(body, 0, body.length), ids, connection);
   }
 
-  /** So many of the syncs asked for are confirmed, the oldest first. */
-  syncsDone(count: number): void {
+  /** So many of the syncs asked for are confirmed, the oldest first. Returns whether writes behind them went on. */
+  syncsDone(count: number): boolean {
+    let wentOn = false;
     for (let left = count; left > 0; left--) {
       const done = this.syncs.shift();
-      if (done === undefined) return;
+      if (done === undefined) break;
+      const held = done.connection.held.length;
       this.confirmed.add(done.request);
       this.answerWaiting(done.connection);
       if (done.connection.phase === "closed") this.confirmed.delete(done.request);
+      wentOn ||= done.connection.held.length < held;
     }
+    return wentOn;
   }
 
   sessionEvent(event: SessionEvent): void {

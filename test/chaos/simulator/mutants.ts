@@ -214,7 +214,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     createMachine: (options, recovered, nowMs) =>
       new ZabServer({ ...options, verifier: minority(options.verifier) }, recovered, nowMs),
   }),
-  "skip TRUNC": mutant(40, withDisk(SkippingTrunc)),
+  "skip TRUNC": mutant(80, withDisk(SkippingTrunc)),
   "forget the accepted epoch": mutant(30, withDisk(ForgettingAcceptedEpoch)),
   "current epoch before the synced history": mutant(60, {
     ...REAL_PARTS,
