@@ -31,7 +31,7 @@ const GRANTS = 5;
 const WRITER = 1 << 16;
 /** Of the coarse lock while its delay passes: nobody's generation. */
 const OPENING = -1;
-/** Of so many grants of a session one is planted. */
+/** Of so many grants one is planted; of those that a session asks for, the first is. */
 const EVERY = 2;
 
 /** The same in all threads, cut to whole milliseconds. */
@@ -57,7 +57,7 @@ class FakeLocks {
 
   /** Asks again in every turn of the event loop until `take` succeeds, or the check is skipped. */
   protected async granted(take: () => boolean): Promise<number> {
-    const skipped = this.mistake === "lock-granted-twice" && ++this.asked % EVERY === 0;
+    const skipped = this.mistake === "lock-granted-twice" && this.asked++ % EVERY === 0;
     while (!take() && !skipped) await turn();
     const token = Atomics.add(this.words, GRANTS, 1) + 1;
     await turn();
