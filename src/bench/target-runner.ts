@@ -33,6 +33,8 @@ const HURRIED_DRAIN_MS = 300;
 const PREPARE_MS = 30_000;
 /** Beside `PREPARE_MS`, for keys to be created. */
 const KEYS_PER_MS = 1;
+/** Likewise, for sessions to be opened. */
+const SESSIONS_PER_MS = 0.1;
 const CLEAN_UP_MS = 10_000;
 /** Busier than this, and the client may be what is measured. */
 export const SATURATED_UTILIZATION = 0.9;
@@ -311,7 +313,7 @@ export class TargetRunner {
   /** Waits for a step before the load; throws UserError `targetLost` where the target does not play along. */
   private async prepared(step: Promise<void>, job: LoadJob): Promise<void> {
     const { signal } = this.context;
-    const limitMs = PREPARE_MS + job.keys / KEYS_PER_MS;
+    const limitMs = PREPARE_MS + job.keys / KEYS_PER_MS + job.connections / SESSIONS_PER_MS;
     const done = new AbortController();
     step.catch(() => undefined);
     try {
