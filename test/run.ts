@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,17 @@ function testFiles(path: string): string[] {
     .sort();
 }
 
+/** Another suite names a folder within one of this suite's, and the file lies there. */
+function belongsElsewhere(file: string, suite: Suite): boolean {
+  return SUITES.some(
+    (other) =>
+      other !== suite &&
+      other.paths.some(
+        (path) => file.startsWith(join(root, path, sep)) && suite.paths.some((own) => path.startsWith(`${own}/`)),
+      ),
+  );
+}
+
 interface Counts {
   passed: number;
   failed: number;
@@ -27,7 +38,7 @@ interface Counts {
 }
 
 async function runSuite(suite: Suite, total: Counts): Promise<void> {
-  const files = suite.paths.flatMap(testFiles);
+  const files = suite.paths.flatMap(testFiles).filter((file) => !belongsElsewhere(file, suite));
   if (files.length === 0) {
     process.stdout.write(`suite ${suite.name}: no test file in ${suite.paths.join(", ")}\n`);
     return;

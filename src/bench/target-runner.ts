@@ -204,7 +204,7 @@ export class TargetRunner {
       target: this.participant.label,
       errors: done.failed,
       round,
-      share: percent(done.failed / (done.completed + done.failed)),
+      share: percent(done.failed / Math.max(1, done.completed + done.failed)),
       limit: percent(profile.errorsMax),
     });
   }
