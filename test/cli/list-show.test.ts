@@ -31,7 +31,8 @@ test("list names every profile with its kind and targets, as a table and as JSON
 });
 
 test("what show prints is the profile with its comments, and a valid profile itself", () => {
-  for (const name of profileNames()) {
+  // Of each shape a profile can have: a process for each of them all would take a minute.
+  for (const name of ["read-heavy", "replica-scaling", "lock-coarse", "http-mixed", "large-values"]) {
     const { status, stdout } = zabench("show", name);
     assert.equal(status, EXIT.ok);
     const { text, profile } = loadProfile(name);

@@ -100,7 +100,7 @@ core,0,1,read,0,3,,,
     const lines = operationsCsv(small()).split("\n");
     assert.equal(
       lines[0],
-      "target,version,round,operation,ok,errors,errors_by_name,ops_per_second," +
+      "target,version,servers,variant,round,operation,ok,errors,errors_by_name,ops_per_second," +
         "latency_min_micros,latency_mean_micros,latency_std_deviation_micros,latency_p50_micros,latency_p90_micros," +
         "latency_p95_micros,latency_p99_micros,latency_p999_micros,latency_p9999_micros,latency_max_micros," +
         "service_min_micros,service_mean_micros,service_std_deviation_micros,service_p50_micros,service_p90_micros," +
@@ -110,9 +110,9 @@ core,0,1,read,0,3,,,
     );
     assert.equal(
       lines[1],
-      "core,0.1.0,all,read,4,3,NONODE=1 =cmd=2,2,100,250,111.80339887498948,200,400,400,400,400,400,400,,,,,,,,,,,,40,2.5,,1=25 2=15,1=2.5 2=0,1=0.5 2=",
+      "core,0.1.0,1,,all,read,4,3,NONODE=1 =cmd=2,2,100,250,111.80339887498948,200,400,400,400,400,400,400,,,,,,,,,,,,40,2.5,,1=25 2=15,1=2.5 2=0,1=0.5 2=",
     );
-    assert.match(lines[2] ?? "", /^core,0\.1\.0,0,read,4,3,/);
+    assert.match(lines[2] ?? "", /^core,0\.1\.0,1,,0,read,4,3,/);
     assert.deepEqual(lines.slice(3), [""]);
   });
 
