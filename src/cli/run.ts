@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { profileNames } from "../bench/profile/load.js";
 import { parseTargetReference } from "../targets/address.js";
 import { compareAndReport } from "./comparison.js";
@@ -16,6 +17,10 @@ import {
 import { createOutput } from "./output.js";
 import { runAll } from "./run-all.js";
 
+interface RunOptions extends RoundOptions {
+  readonly only?: string;
+}
+
 export function runCommand(): Command {
   const command = new Command("run")
     .description("run a workload profile on one or more targets in turns, and compare them")
@@ -27,6 +32,7 @@ export function runCommand(): Command {
       `see that it runs: as --duration ${QUICK.duration} --warm-up ${QUICK.warmUp} --rounds ${QUICK.rounds}`,
       false,
     )
+    .option("--only <profiles>", "with all: these profiles of them, by names with commas between")
     .addHelpText(
       "after",
       `
@@ -37,16 +43,17 @@ Examples:
   zabench run lock-exclusive --target zookeeper://10.0.0.1:2181,10.0.0.2:2181 --allow-remote --json > summary.json
   zabench run ./my-profile.yaml --target core --rounds 1
   zabench run all --quick                                      every profile on every target that is found
+  zabench run all --quick --only multi,fifo-queue,naming
   zabench run read-heavy --set workload.operations.read=99 --set distribution=zipfian --set keys=100000
 
 Exit codes: 0 passed, 2 usage or invalid profile, 3 threshold missed, 4 the target was inconsistent,
 5 too little was measured, 130 interrupted (what was measured is kept).`,
     )
-    .action(async (name: string, options: RoundOptions) => {
+    .action(async (name: string, options: RunOptions) => {
       if (name === "all") {
         const { out, json, keep, allowRemote, ensemble } = options;
         process.exitCode = await runAll({
-          profiles: profileNames().map((each) => profileOf(each, options)),
+          profiles: (options.only?.split(",") ?? profileNames()).map((each) => profileOf(each, options)),
           targets: (options.target ?? []).map(parseTargetReference),
           serversOf: (profile) => serversOf(profile, ensemble),
           workers: workersOf(options),
@@ -57,6 +64,9 @@ Exit codes: 0 passed, 2 usage or invalid profile, 3 threshold missed, 4 the targ
           output: createOutput(json),
         });
         return;
+      }
+      if (options.only !== undefined) {
+        throw new UserError(USER_ERRORS.profileOption, { reason: "it chooses among all profiles" }, "--only");
       }
       process.exitCode = await compareAndReport({
         ...measuringBasics(profileOf(name, options), options),

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type RandomSource, randomBelow } from "../../src/base/random.js";
+import { EXIT } from "../../src/base/user-error.js";
+import { readResult } from "../../src/report/files.js";
+
+const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+/** So many of them, each as likely as any other. */
+export function sampleOf(names: readonly string[], count: number, random: RandomSource): readonly string[] {
+  const left = [...names];
+  return Array.from(
+    { length: Math.min(count, left.length) },
+    () => left.splice(randomBelow(random, left.length), 1)[0]!,
+  );
+}
+
+/** `run all --quick` of these profiles, on every target they name: every check is made and holds. */
+export async function runProfilesQuickly(folder: string, names: readonly string[]): Promise<void> {
+  const args = ["run", "all", "--quick", "--only", names.join(","), "--out", "all", "--json"];
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const [code] = (await once(child, "close")) as [number];
+  const { exitCode, profiles } = JSON.parse(stdout) as {
+    exitCode: number;
+    profiles: { name: string; exitCode: number; report: string; targets: { label: string }[] }[];
+  };
+  assert.equal(code, exitCode);
+  // Thresholds are for rounds of their full length, and for a machine that does nothing else.
+  for (const each of profiles) assert.ok(([EXIT.ok, EXIT.regression] as number[]).includes(each.exitCode), stderr);
+  assert.deepEqual(
+    profiles.map(({ name }) => name),
+    names,
+  );
+  for (const { name, report, targets } of profiles) {
+    const result = await readResult(join(folder, report, "..", "result.json"));
+    assert.equal(result.targets.length, targets.length);
+    assert.equal(result.profile.name, name);
+    const checks = result.targets.flatMap((target) => target.checks);
+    assert.ok(checks.length > 0 && checks.every((check) => check.verdict === "valid"), name);
+  }
+}
