@@ -23,7 +23,7 @@ export const SUITES: readonly Suite[] = [
     name: "harness",
     command: "quick",
     paths: ["bench", "chaos", "regressions", "report", "targets", "cli"],
-    budgetSeconds: 240,
+    budgetSeconds: 290,
     concurrency: 2,
   },
   { name: "real", command: "real", paths: ["real"], budgetSeconds: 1500, concurrency: 1 },

@@ -20,10 +20,10 @@ import { alignColumns, formatCount } from "./table.js";
 const SEVERITY: readonly ExitCode[] = [
   EXIT.internal,
   EXIT.inconsistent,
+  EXIT.interrupted,
   EXIT.regression,
   EXIT.usage,
   EXIT.insufficient,
-  EXIT.interrupted,
   EXIT.ok,
 ];
 
