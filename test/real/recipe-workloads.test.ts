@@ -56,7 +56,7 @@ async function run(name: string, ensemble: Ensemble): Promise<void> {
   const result = await runProfile({
     // A JVM that has just started takes seconds for the first of its changes to reach 10,000 watchers.
     profile: overrideProfile(loadProfile(name), {
-      duration: name === "watch-fanout-10000" ? "6s" : "1s",
+      duration: name === "watch-fanout-10000" ? "6s" : "2s",
       warmUp: "0s",
       rounds: "1",
     }),
