@@ -66,7 +66,7 @@ export class ByteReader {
   }
 
   /** Moves past `count` bytes and returns where they began. */
-  skip(count: number): number {
+  advance(count: number): number {
     const start = this.offset;
     if (count > this.end - start) {
       throw new MalformedBytesError(`needed ${count} bytes at offset ${start}, ${this.end - start} are left`);
@@ -76,25 +76,25 @@ export class ByteReader {
   }
 
   int8(): number {
-    return ((this.bytes[this.skip(1)] as number) << 24) >> 24;
+    return ((this.bytes[this.advance(1)] as number) << 24) >> 24;
   }
 
   bool(): boolean {
-    return this.bytes[this.skip(1)] !== 0;
+    return this.bytes[this.advance(1)] !== 0;
   }
 
   int32(): number {
-    return getInt32(this.bytes, this.skip(4));
+    return getInt32(this.bytes, this.advance(4));
   }
 
   int64(): bigint {
-    const start = this.skip(8);
+    const start = this.advance(8);
     return (BigInt(getInt32(this.bytes, start)) << 32n) | BigInt(getInt32(this.bytes, start + 4) >>> 0);
   }
 
   /** A 64-bit value that must be exact as a number (a time, a zxid of this ensemble); -1 and the like are fine. */
   safeInt64(): number {
-    const start = this.skip(8);
+    const start = this.advance(8);
     const value = getInt32(this.bytes, start) * WORD + (getInt32(this.bytes, start + 4) >>> 0);
     if (!Number.isSafeInteger(value)) {
       throw new MalformedBytesError(
@@ -127,14 +127,14 @@ export class ByteReader {
   buffer(): Buffer | null {
     const length = this.length();
     if (length === -1) return null;
-    const start = this.skip(length);
+    const start = this.advance(length);
     return this.bytes.subarray(start, start + length);
   }
 
   string(): string | null {
     const length = this.length();
     if (length === -1) return null;
-    const start = this.skip(length);
+    const start = this.advance(length);
     return this.bytes.toString("utf8", start, start + length);
   }
 
@@ -165,7 +165,7 @@ export class CopyingReader extends ByteReader {
   override buffer(): Buffer | null {
     const length = this.length();
     if (length === -1) return null;
-    const start = this.skip(length);
+    const start = this.advance(length);
     if (length > SLAB_SHARE_BYTES_MAX) return Buffer.from(this.bytes.subarray(start, start + length));
     if (this.used + length > SLAB_BYTES) {
       this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);

@@ -36,7 +36,7 @@ const BYTES_WITH_CONFIG = 44;
 function readVoteNumber(reader: ByteReader): number {
   const { bytes, offset } = reader;
   if (reader.remaining >= 8 && bytes.readInt32BE(offset) === NO_VOTE_HIGH && bytes.readUInt32BE(offset + 4) === 0) {
-    reader.skip(8);
+    reader.advance(8);
     return NO_VOTE;
   }
   return reader.safeInt64();
@@ -61,7 +61,7 @@ export const Notification = {
       if (length < 0 || length > reader.remaining) {
         throw new MalformedBytesError(`Unreasonable length = ${length} of the configuration in a notification`);
       }
-      const start = reader.skip(length);
+      const start = reader.advance(length);
       config = reader.bytes.subarray(start, start + length);
     }
     return { state, leader, zxid, electionEpoch, peerEpoch, version, config };
@@ -134,7 +134,7 @@ export function readElectionHandshake(reader: ByteReader): ElectionHandshake | u
     reader.offset = start;
     return undefined;
   }
-  const at = reader.skip(length);
+  const at = reader.advance(length);
   const addresses = reader.bytes.toString("utf8", at, at + length).split("|");
   return { version: protocol === HANDSHAKE_VERSION_1 ? 1 : 2, serverId, addresses };
 }
@@ -142,7 +142,7 @@ export function readElectionHandshake(reader: ByteReader): ElectionHandshake | u
 function readServerId(reader: ByteReader): number | undefined {
   const { bytes, offset } = reader;
   if (bytes.readInt32BE(offset) === ANONYMOUS_HIGH && bytes.readUInt32BE(offset + 4) === 0xffff_ffff) {
-    reader.skip(8);
+    reader.advance(8);
     return undefined;
   }
   return reader.safeInt64();

@@ -101,7 +101,7 @@ function checkHeader(window: ByteWindow): Fault | undefined {
   window.need(LOG_HEADER_BYTES);
   const magic = window.reader.int32();
   const version = window.reader.int32();
-  window.reader.skip(8);
+  window.reader.advance(8);
   if (magic === 0 && version === 0) return { reason: "the file header was never written", mayBeTorn: true };
   if (magic !== LOG_MAGIC) return { reason: "it does not begin like a transaction log", mayBeTorn: false };
   if (version !== LOG_VERSION) return { reason: `log version ${version} is not supported`, mayBeTorn: false };

@@ -200,7 +200,7 @@ function readHeader(window: ByteWindow): void {
   if (reader.int32() !== SNAPSHOT_MAGIC) throw new MalformedBytesError("it does not begin like a snapshot");
   const version = reader.int32();
   if (version !== SNAPSHOT_VERSION) throw new MalformedBytesError(`snapshot version ${version} is not supported`);
-  reader.skip(8);
+  reader.advance(8);
 }
 
 /** Reads a count and checks it against the bytes that are really there. */

@@ -122,7 +122,7 @@ const multiPart: Codec<MultiPart> = {
     const type = reader.int32();
     const length = reader.length();
     if (length === -1) throw new MalformedBytesError(`a part of a multi without a record at offset ${reader.offset}`);
-    const start = reader.skip(length);
+    const start = reader.advance(length);
     const inner = new ByteReader(reader.bytes, start, start + length, reader.lengthMax);
     return readTagged(PARTS, type, inner, " inside a multi") as MultiPart;
   },

@@ -102,7 +102,7 @@ export class Reads {
   /** The hot path: the path is looked up as the bytes it came in, and data and stat leave in one copy. */
   private getData(connection: ClientConnection, body: ByteReader, output: ByteWriter): void {
     const length = body.length();
-    const start = body.skip(Math.max(length, 0));
+    const start = body.advance(Math.max(length, 0));
     const watch = body.bool();
     const node = this.store.find(body.bytes, start, start + Math.max(length, 0));
     if (node === 0) refuse(ERROR.NONODE);

@@ -140,9 +140,9 @@ export class WatchStream implements ConnectionHolder {
       at = start + getInt32(output.bytes, at);
       reader.over(output.bytes, start, at);
       // The xid says that it is an event, and there is no other reply to a watch.
-      reader.skip(4);
+      reader.advance(4);
       const zxid = reader.safeInt64();
-      reader.skip(4);
+      reader.advance(4);
       const { type, path } = WatcherEvent.read(reader);
       const name = EVENT_NAMES.get(type);
       if (name !== undefined) changes.push({ type: name, path, zxid });
