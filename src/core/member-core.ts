@@ -457,10 +457,13 @@ export class MemberCore extends ServiceCore {
     return WRITE_OPS.has(op) || op === OP.closeSession;
   }
 
-  /** Goes on with what was held, up to the next write that stands behind a sync. */
+  /**
+   * Goes on with what was held, up to the next write that stands behind a sync. What is applied after the leader was lost,
+   * a moment before `shut`, goes on with nothing: nobody is left to decide on it.
+   */
   private takeHeld(connection: ClientConnection): void {
     const { held } = connection;
-    while (connection.phase === "open" && connection.unansweredSyncs === 0) {
+    while (connection.phase === "open" && connection.unansweredSyncs === 0 && this.broadcast.isServing) {
       const frame = held.shift();
       if (frame === undefined) return;
       this.outstanding--;

@@ -256,4 +256,21 @@ describe("a write behind a sync of its client", () => {
     core.syncsDone(1);
     assert.deepEqual(broadcast.forwarded, []);
   });
+
+  it("goes nowhere where the write before it was applied when the leader was lost already", () => {
+    const { core, broadcast, send, replies } = following();
+    send(1, OP.setData);
+    send(2, OP.sync);
+    send(3, OP.setData);
+    send(4, OP.sync);
+    core.syncsDone(1);
+    assert.deepEqual([broadcast.forwarded.length, broadcast.syncs], [1, 1]);
+    broadcast.isServing = false;
+    commit(core, broadcast, 1);
+    assert.deepEqual(replies(), [1, 2]);
+    assert.deepEqual([broadcast.forwarded.length, broadcast.syncs], [1, 1]);
+    core.shut();
+    for (const connection of [...core.connections]) core.disconnected(connection);
+    assert.equal(core.outstandingCount, 0);
+  });
 });
