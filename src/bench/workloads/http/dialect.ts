@@ -10,11 +10,24 @@ export interface HttpRequest {
   readonly body: string;
 }
 
+/** What an answer says. Positions are places in the target's history: zxids, revisions. */
+export interface HttpAnswer {
+  /** Where the server stood when it answered; of a write, where that stands. */
+  readonly position: number;
+  /** Where the key was last written; 0 where there is no value. */
+  readonly written: number;
+  /** As the target writes values; undefined where there is none, or it was not asked for. */
+  readonly value: string | undefined;
+}
+
 /** How one target is asked over HTTP, as a user of its interface would: the same key and the same value on each. */
 export interface HttpDialect {
   request(operation: HttpOperation, key: string, value: string): HttpRequest;
-  /** The value in the answer to a read; undefined where there is none. */
-  valueOf(body: string): string | undefined;
+  /** Undefined where an answer of success does not say what its interface has it say. */
+  answerOf(operation: HttpOperation, body: string, header: (name: string) => string | null): HttpAnswer | undefined;
+  /** How ASCII text stands in a body: texts of a multiple of 3 bytes as parts of a longer one do. */
+  encode(text: string): string;
+  decode(text: string): string;
 }
 
 const NO_HEADERS = {};
@@ -33,19 +46,36 @@ const core: HttpDialect = {
         return { method: "PUT", path, headers: NO_HEADERS, body: value };
     }
   },
-  valueOf: (body) => body,
+  answerOf: (operation, body, header) => {
+    const position = Number.parseInt(header("zookeeper-zxid") ?? "", 16);
+    const tag = header("etag") ?? "";
+    const written = Number.parseInt(tag.slice(tag.lastIndexOf("-") + 1), 16);
+    if (Number.isNaN(position) || Number.isNaN(written)) return undefined;
+    return { position, written, value: isRead(operation) ? body : undefined };
+  },
+  encode: (text) => text,
+  decode: (text) => text,
 };
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-function valueInRange(body: string): string | undefined {
+interface EtcdAnswer {
+  readonly header?: { readonly revision?: string };
+  readonly kvs?: readonly { readonly mod_revision?: string; readonly value?: string }[];
+}
+
+function etcdAnswer(operation: HttpOperation, body: string): HttpAnswer | undefined {
+  let answer: EtcdAnswer;
   try {
-    const { kvs } = JSON.parse(body) as { kvs?: readonly { value?: string }[] };
-    const value = kvs?.[0]?.value;
-    return value === undefined ? undefined : Buffer.from(value, "base64").toString("latin1");
+    answer = JSON.parse(body) as EtcdAnswer;
   } catch {
     return undefined;
   }
+  const position = Number(answer.header?.revision);
+  if (Number.isNaN(position)) return undefined;
+  if (!isRead(operation)) return { position, written: position, value: undefined };
+  const found = answer.kvs?.[0];
+  return { position, written: Number(found?.mod_revision ?? 0), value: found?.value };
 }
 
 /** Its JSON gateway: calls of gRPC as JSON, keys and values in base64. */
@@ -71,7 +101,9 @@ const etcd: HttpDialect = {
         };
     }
   },
-  valueOf: valueInRange,
+  answerOf: (operation, body) => etcdAnswer(operation, body),
+  encode: base64,
+  decode: (text) => Buffer.from(text, "base64").toString("latin1"),
 };
 
 const DIALECTS: Readonly<Partial<Record<TargetName, HttpDialect>>> = { core, etcd };
@@ -87,12 +119,6 @@ export function dialectOf(target: TargetName): HttpDialect {
 
 export function keyOf(root: string, number: number): string {
   return `${root}/http-${String(number).padStart(8, "0")}`;
-}
-
-/** ASCII, as long as asked for, and different for every key as far as its length allows. */
-export function storedValue(number: number, bytes: number): string {
-  const unit = `${String(number).padStart(8, "0")}:`;
-  return unit.repeat(Math.ceil(bytes / unit.length)).slice(0, bytes);
 }
 
 export function isRead(operation: HttpOperation): boolean {

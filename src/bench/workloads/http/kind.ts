@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { HttpWorkload } from "../../profile/profile.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { HTTP_TARGETS, httpOperations } from "./dialect.js";
+import { STAMP_BYTES } from "./stamped-value.js";
 
 const weight = z.number().min(0).max(1_000_000);
 
@@ -27,6 +28,10 @@ export const httpKind: WorkloadKind<HttpWorkload> = {
     kind: "http",
     operations: Object.fromEntries(Object.entries(parsed.operations).filter(([, weighed]) => (weighed ?? 0) > 0)),
   }),
+  problems: (_workload, _keys, valueBytes) =>
+    valueBytes >= STAMP_BYTES
+      ? []
+      : [{ path: ["valueBytes"], message: `must be at least ${STAMP_BYTES}: a value says who wrote it, and when` }],
   pipelined: false,
   targets: () => HTTP_TARGETS,
   operations: (workload) => httpOperations(workload.operations),
