@@ -8,6 +8,8 @@ export function exitCodeOf(result: RunResult): ExitCode {
   if (result.interrupted) return EXIT.interrupted;
   const measured = result.targets.every((target) => target.operations.some((operation) => operation.ok > 0));
   if (result.thresholds.some((threshold) => !threshold.passed) && measured) return EXIT.regression;
-  if (!measured || checks.some((check) => check.verdict === "unknown")) return EXIT.insufficient;
+  // A target that nothing was checked of is as unknown as one whose checks saw nothing.
+  const isUnchecked = result.targets.some((target) => target.checks.length === 0);
+  if (!measured || isUnchecked || checks.some((check) => check.verdict === "unknown")) return EXIT.insufficient;
   return EXIT.ok;
 }

@@ -39,6 +39,13 @@ export function notices(result: RunResult): readonly Notice[] {
       title: `${check.target}: a check could not be made`,
       text: `"${check.name}" is neither passed nor failed: ${check.detail}. The run does not pass on it.`,
     }));
+  const unchecked: Notice[] = result.targets
+    .filter((target) => target.checks.length === 0)
+    .map((target) => ({
+      tone: "bad",
+      title: `${target.label} was not checked`,
+      text: "No check was made of its answers, so they are neither right nor wrong. The run does not pass on it.",
+    }));
   const thresholds: Notice[] = result.thresholds
     .filter((threshold) => !threshold.passed)
     .map((threshold) => ({
@@ -68,7 +75,15 @@ export function notices(result: RunResult): readonly Notice[] {
           ? "No operation was finished against it."
           : `No operation succeeded, ${integer(errorCount(target.operations))} failed.`,
     }));
-  return [...invalid, ...unknown, ...thresholds, ...early, ...empty, ...result.targets.flatMap(weaknesses)];
+  return [
+    ...invalid,
+    ...unknown,
+    ...unchecked,
+    ...thresholds,
+    ...early,
+    ...empty,
+    ...result.targets.flatMap(weaknesses),
+  ];
 }
 
 function weaknesses(target: TargetResult): readonly Notice[] {
