@@ -1,13 +1,12 @@
 import type { IncomingMessage } from "node:http";
+import { CLOSE } from "./framing.js";
 import { Problem } from "./problem.js";
 
 const NO_BYTES = Buffer.alloc(0);
-/** What is left of the body is not read: the connection is of no use for another request. */
-const CLOSE = { connection: "close" };
-
 /** The client is gone, or was too slow and has been told so: there is nobody to answer. */
 export class ClientGone {}
 
+/** What is left of the body is not read: the connection is of no use for another request. */
 function tooLarge(bytesMax: number): Problem {
   return new Problem(413, `the body may be ${bytesMax} bytes long, by jute.maxbuffer`, undefined, CLOSE);
 }

@@ -9,6 +9,7 @@ import { ClientGone } from "./body.js";
 import { OwnSessions, SessionlessCaller } from "./callers.js";
 import { CorePort } from "./core-port.js";
 import { Exchange } from "./exchange.js";
+import { checkFraming } from "./framing.js";
 import { addressOf, idsOf } from "./identity.js";
 import { GATEWAY_LIMITS } from "./limits.js";
 import { checkHost, checkOrigin, type OriginRules, PREFLIGHT_HEADERS } from "./origin.js";
@@ -36,6 +37,8 @@ interface Peer {
   readonly address: string;
   readonly ids: readonly Id[];
   busy: boolean;
+  /** It was told that its connection ends: nothing else that came on it is looked at. */
+  isRefused: boolean;
   readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
 }
 
@@ -123,7 +126,7 @@ export class HttpGateway {
 
   private connected(socket: Socket): void {
     const address = addressOf(socket);
-    this.peers.set(socket, { address, ids: idsOf(address), busy: false, waiting: [] });
+    this.peers.set(socket, { address, ids: idsOf(address), busy: false, isRefused: false, waiting: [] });
     socket.on("close", () => this.peers.delete(socket));
   }
 
@@ -134,6 +137,7 @@ export class HttpGateway {
       socket.destroy();
       return;
     }
+    if (peer.isRefused) return;
     if (!peer.busy) {
       peer.busy = true;
       void this.serve(peer, request, response);
@@ -160,6 +164,7 @@ export class HttpGateway {
     let originHeaders: ReturnType<typeof checkOrigin>;
     let exchange: Exchange | undefined;
     try {
+      checkFraming(request);
       resource = parseResource(request.url ?? "");
       checkHost(request, this.configuration);
       originHeaders = checkOrigin(request, this.configuration);
@@ -169,7 +174,7 @@ export class HttpGateway {
       // Nobody is there to be told.
       if (error instanceof ClientGone) return;
       exchange ??= new Exchange(request, response, resource, address, ids, originHeaders, this.outbox);
-      this.refuse(exchange, error);
+      this.refuse(peer, exchange, error);
     }
   }
 
@@ -186,7 +191,7 @@ export class HttpGateway {
     await handler(exchange, new SessionlessCaller(this.own, exchange.ids), this.services);
   }
 
-  private refuse(exchange: Exchange, error: unknown): void {
+  private refuse(peer: Peer, exchange: Exchange, error: unknown): void {
     const { request, response, resource } = exchange;
     let problem = asProblem(error, resource.rest);
     if (problem === undefined) {
@@ -195,6 +200,10 @@ export class HttpGateway {
     }
     if (problem.status >= 500) this.serverErrors++;
     else this.clientErrors++;
+    if (problem.headers["connection"] === "close") {
+      peer.isRefused = true;
+      peer.waiting.length = 0;
+    }
     if (exchange.wasAnswered) response.destroy();
     else exchange.sendProblem(problem);
   }

@@ -1,4 +1,5 @@
 import { pathProblem, ROOT_PATH } from "../../core/tree/paths.js";
+import { CLOSE } from "./framing.js";
 import { Problem } from "./problem.js";
 
 /** What a request is about: `/znodes/app/config?sync=true` is family `znodes`, path `/app/config`. */
@@ -23,7 +24,7 @@ function parseQuery(text: string): ReadonlyMap<string, string> {
 
 export function parseResource(target: string): Resource {
   // A target in absolute form names a host of its own, past the check of the Host header.
-  if (!target.startsWith("/")) throw new Problem(400, "the request target has to be a path", "BADARGUMENTS");
+  if (!target.startsWith("/")) throw new Problem(400, "the request target has to be a path", "BADARGUMENTS", CLOSE);
   const mark = target.indexOf("?");
   const path = mark === -1 ? target : target.slice(0, mark);
   const slash = path.indexOf("/", 1);
