@@ -256,7 +256,8 @@ export const OPENAPI: OpenApiDescription = {
         description:
           "First `state`, then nodeCreated, nodeDeleted, nodeDataChanged and nodeChildrenChanged as they are committed, each " +
           "with its zxid. With Last-Event-ID, changes that came meanwhile are told once for each kind, with `missed`; in a " +
-          "recursive watch they are not known, which `gap` says. A reader that does not keep up is cut off.",
+          "recursive watch they are not known, which `gap` says. Ids move on with heartbeats too, in blocks without data: " +
+          "what `events` left out is not told of after that either. A reader that does not keep up is cut off.",
         parameters: [
           pathParameter,
           {

@@ -84,7 +84,7 @@ function block(event: string, data: unknown, id: string | undefined): string {
 /**
  * A watch as server-sent events. The first is `state`, the znode as it is; then one for each change, in order, none left out:
  * the watch is set before the state is read, in one step of the core. An id is that of the transaction, and stands at its
- * last event only, so that who comes back with it has seen the transaction whole.
+ * last event that is shown only, so that who comes back with it has seen the transaction whole, and nothing of it twice.
  */
 export class WatchStream implements ConnectionHolder {
   private readonly port: CorePort;
@@ -152,8 +152,15 @@ export class WatchStream implements ConnectionHolder {
     if (connection.phase === "closing") this.end();
   }
 
+  /**
+   * What the filter left out, and what happened elsewhere, moves the reader on as well: it is not to be asked for again, and
+   * a recursive watch has no gap where nothing happened. An id without data is taken, and no event is made of it.
+   */
   heartbeat(): void {
-    this.write(": alive\n\n");
+    // What the core has written and not flushed is older than where it stands.
+    this.flushed();
+    const zxid = this.port.core.appliedZxid;
+    this.write(`: alive\nid: ${eventId({ zxid, exists: this.exists })}\n\n`);
   }
 
   /** The session that the stream was opened in is over. */
@@ -172,13 +179,14 @@ export class WatchStream implements ConnectionHolder {
 
   private tell(changes: readonly Change[]): void {
     let text = "";
-    for (const [index, change] of changes.entries()) {
+    // Before the ids are given: the last event of a transaction may be one that is left out.
+    const wanted = changes.filter(({ type }) => this.isWanted(type));
+    for (const [index, change] of wanted.entries()) {
       if (change.path === this.options.path) {
         if (change.type === "nodeCreated") this.exists = true;
         else if (change.type === "nodeDeleted") this.exists = false;
       }
-      if (!this.isWanted(change.type)) continue;
-      const isLast = changes[index + 1]?.zxid !== change.zxid;
+      const isLast = wanted[index + 1]?.zxid !== change.zxid;
       const id = isLast ? eventId({ zxid: change.zxid!, exists: this.exists }) : undefined;
       text += this.blockOf(change, id);
     }

@@ -66,6 +66,8 @@ export interface ServerEvent {
 export class EventReader {
   readonly response: Response;
   lastEventId = "";
+  /** Every id that came, with an event or without. */
+  readonly idsSeen: string[] = [];
   private readonly abort: AbortController;
   private readonly chunks: ReadableStreamDefaultReader<Uint8Array>;
   private text = "";
@@ -98,7 +100,10 @@ export class EventReader {
           }),
         );
         const id = fields.get("id");
-        if (id !== undefined) this.lastEventId = id;
+        if (id !== undefined) {
+          this.lastEventId = id;
+          this.idsSeen.push(id);
+        }
         const data = fields.get("data");
         if (data === undefined) continue;
         return { id, event: fields.get("event") ?? "message", data: JSON.parse(data) as Record<string, unknown> };
