@@ -6,6 +6,9 @@ export const GATEWAY_LIMITS = {
   headerBytesMax: 16_384,
   /** For the headers of a request to come whole; they have to be there before its body. */
   headersTimeoutMs: 10_000,
+  /** What is read of a body that is refused before the answer is given, so that the client comes to read that. */
+  discardedBytesMax: 64 * 1_048_576,
+  discardMs: 2_000,
   /** Late requests are looked for this often. */
   lateCheckIntervalMs: 500,
   /** A connection on which nothing moves, in either direction, is closed. */

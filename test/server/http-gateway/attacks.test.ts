@@ -128,6 +128,26 @@ describe("the gateway, attacked", () => {
     await stillServes(gateway);
   });
 
+  it("tells a client whose body it refuses, while that is still sending it", async (context) => {
+    const gateway = await serveGateway(context);
+    const piece = Buffer.alloc(65_536);
+    const pieces = 128;
+    for (const [header, status] of [
+      ["", 413],
+      ["Content-Encoding: gzip\r\n", 415],
+    ] as const) {
+      const raw = await RawHttp.open(context, gateway.port);
+      const length = piece.length * pieces;
+      raw.socket.write(`PUT /znodes/b HTTP/1.1\r\nHost: localhost\r\n${header}Content-Length: ${length}\r\n\r\n`);
+      for (let count = 0; count < pieces; count++) {
+        const error = await new Promise<Error | null | undefined>((resolve) => raw.socket.write(piece, resolve));
+        assert.equal(error ?? undefined, undefined, `piece ${count}`);
+      }
+      assert.equal(await raw.finalStatus(), status);
+    }
+    await stillServes(gateway);
+  });
+
   it("refuses bad headers, and headers without end", async (context) => {
     const gateway = await serveGateway(context);
     for (const [text, status] of [
