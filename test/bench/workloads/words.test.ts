@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PROFILE_LIMITS } from "../../../src/bench/profile/schema.js";
 import { ANNOUNCEMENT_WORDS, Announcement, allTold } from "../../../src/bench/workloads/announcement.js";
 import { CoarseLockWords } from "../../../src/bench/workloads/coarse-lock/coarse-words.js";
 import {
@@ -31,24 +32,28 @@ test("a grant is measured from the release that made it possible, if someone wai
   const { region } = new LoadShared(1, 2 * waitingWords(2));
   const waiting = new WaitingWords(region, 0, 2);
   const other = new WaitingWords(region, waitingWords(2), 2);
-  waiting.give(5);
-  assert.equal(waiting.take(), 0, "nobody waited");
+  waiting.give(0, 5);
+  assert.equal(waiting.take(), undefined, "nobody waited");
   waiting.add(1);
   assert.equal(waiting.waiters, 1);
   assert.equal(other.waiters, 0);
-  waiting.give(1_000_000_000_000);
-  waiting.give(1_000_000_000_001);
-  assert.equal(other.take(), 0);
-  assert.deepEqual([waiting.take(), waiting.take(), waiting.take()], [1_000_000_000_000, 1_000_000_000_001, 0]);
-  waiting.give(7);
+  const [first, second] = [
+    { micros: 100_000_000_000_000, giver: 0 },
+    { micros: 100_000_000_000_001, giver: PROFILE_LIMITS.connectionsMax - 1 },
+  ];
+  for (const { giver, micros } of [first, second]) waiting.give(giver, micros);
+  assert.equal(other.take(), undefined);
+  assert.deepEqual([waiting.take(), waiting.take(), waiting.take()], [first, second, undefined]);
+  waiting.give(1, 7);
   waiting.forget();
-  assert.equal(waiting.take(), 0, "lost, not released");
-  for (const micros of [11, 12, 13]) waiting.give(micros);
-  assert.deepEqual([waiting.take(), waiting.take(), waiting.take()], [13, 12, 0], "the newest of more than can be");
-  waiting.give(8);
+  assert.equal(waiting.take(), undefined, "lost, not released");
+  for (const micros of [11, 12, 13]) waiting.give(1, micros);
+  const taken = [waiting.take(), waiting.take(), waiting.take()].map((release) => release?.micros);
+  assert.deepEqual(taken, [13, 12, undefined], "the newest of more than can be");
+  waiting.give(1, 8);
   waiting.add(-1);
-  waiting.give(9);
-  assert.equal(waiting.take(), 0, "the last one who waited gave up");
+  waiting.give(1, 9);
+  assert.equal(waiting.take(), undefined, "the last one who waited gave up");
 });
 
 test("readers and writers of a shared lock are counted apart, and their tokens compared by what each must exceed", () => {

@@ -10,6 +10,6 @@ export function coarseLockActor(stage: Stage): Actor {
   assert(workload.kind === "coarse-lock", "a coarse-lock actor needs a coarse-lock workload");
   const contenders = connections - verifierCount(connections, workload.verifiers);
   return stage.index < contenders
-    ? new Contender(new CoarseLockContest(stage, workload), workload.holdMicros)
+    ? new Contender(stage, new CoarseLockContest(stage, workload), workload.holdMicros)
     : new Verifier(stage, workload);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { nowMicros } from "../../load/clock.js";
-import type { Actor, ActorTurns } from "../actor.js";
-import type { WaitingWords } from "./waiting-words.js";
+import type { Actor, ActorTurns, Stage } from "../actor.js";
+import type { Release, WaitingWords } from "./waiting-words.js";
 
 /** Between a failed attempt and the next. */
 const RETRY_MS = 20;
@@ -30,11 +30,13 @@ export interface Contest {
 
 /** Acquires, holds for `holdMicros`, releases, and begins again. */
 export class Contender implements Actor {
+  private readonly connection: number;
   private readonly contest: Contest;
   private readonly holdMicros: number;
   private eventsSeen = 0;
 
-  constructor(contest: Contest, holdMicros: number) {
+  constructor({ index }: Stage, contest: Contest, holdMicros: number) {
+    this.connection = index;
     this.contest = contest;
     this.holdMicros = holdMicros;
   }
@@ -65,8 +67,8 @@ export class Contender implements Actor {
       turns.add("acquisitions", 1);
       turns.add("events", contest.events - this.eventsSeen);
       this.eventsSeen = contest.events;
-      const givenMicros = contest.waiting.take();
-      if (givenMicros > 0) turns.record("hand-over", givenMicros, grantedMicros);
+      const release = contest.waiting.take();
+      if (release !== undefined) this.taken(turns, release, grantedMicros);
       contest.enter(turns, grantedMicros);
       // Held for a turn of the event loop at the least: a second holder must find it held.
       if (this.holdMicros > 0) await sleep(this.holdMicros / 1_000);
@@ -80,10 +82,17 @@ export class Contender implements Actor {
     await this.contest.close();
   }
 
+  /** Of what others waited for, what its last holder takes again was not handed over. */
+  private taken(turns: ActorTurns, { micros, giver }: Release, grantedMicros: number): void {
+    turns.add("releases-waited-for", 1);
+    if (giver === this.connection) turns.add("taken-again", 1);
+    else turns.record("hand-over", micros, grantedMicros);
+  }
+
   private async release(turns: ActorTurns): Promise<void> {
     const { contest } = this;
     const attempt = turns.begin("release");
-    contest.waiting.give(attempt.startedMicros);
+    contest.waiting.give(this.connection, attempt.startedMicros);
     contest.leave();
     try {
       await contest.release();

@@ -6,6 +6,7 @@ import type { Measured } from "../workload-kind.js";
 export function contentionMetrics({ figures, durationMicros }: Measured, contending = 1): MetricRecord[] {
   const acquisitions = figures["acquisitions"] ?? [];
   const sum = total(acquisitions);
+  const released = total(figures["releases-waited-for"] ?? []);
   const contenders = Math.round(acquisitions.length * contending);
   return [
     {
@@ -15,6 +16,8 @@ export function contentionMetrics({ figures, durationMicros }: Measured, contend
     },
     { name: "fairness", value: fairnessOf(acquisitions, contenders), unit: "" },
     { name: "events-per-acquisition", value: sum === 0 ? 0 : total(figures["events"] ?? []) / sum, unit: "events" },
+    // Who has just released it is there first where no queue keeps it from taking it again.
+    { name: "taken-again-share", value: released === 0 ? 0 : total(figures["taken-again"] ?? []) / released, unit: "" },
   ];
 }
 

@@ -1,3 +1,4 @@
+import { assert } from "../../../base/assert.js";
 import type { SharedRegion } from "../../../workers/load-shared.js";
 import { wholeLines } from "./cache-lines.js";
 
@@ -6,14 +7,25 @@ const GIVEN = 1;
 const TAKEN = 2;
 const HEADER_WORDS = 4;
 
+/** A release is one long, so that its time is never read with another's giver: the giver below, microseconds above. */
+const GIVER_BITS = 16;
+const GIVER_MASK = (1n << BigInt(GIVER_BITS)) - 1n;
+
+/** A release that someone waited for. */
+export interface Release {
+  readonly micros: number;
+  /** The number of the connection that released. */
+  readonly giver: number;
+}
+
 /** Words of a `WaitingWords` of this capacity. */
 export function waitingWords(capacity: number): number {
   return wholeLines(HEADER_WORDS + 2 * capacity);
 }
 
 /**
- * Who waits for one resource, and since when it has been given up for them: a ring of the times at which releases began
- * that someone waited for, so that a grant is measured from the release that made it possible. `capacity` is how many
+ * Who waits for one resource, and since when and by whom it has been given up for them: a ring of the releases, by when
+ * they began, that someone waited for, so that a grant is measured from the release that made it possible. `capacity` is how many
  * releases may be without their grants at a time: as many as there may be holders.
  */
 export class WaitingWords {
@@ -40,14 +52,14 @@ export class WaitingWords {
     return Atomics.load(this.words, this.at + WAITERS);
   }
 
-  /** A holder begins to give the resource up. Where nobody waits, the next grant is nobody's hand-over. */
-  give(nowMicros: number): void {
+  /** `giver`, a holder, begins to give the resource up. Where nobody waits, the next grant is nobody's hand-over. */
+  give(giver: number, nowMicros: number): void {
     if (this.waiters === 0) {
       this.forget();
       return;
     }
     const number = Atomics.add(this.words, this.at + GIVEN, 1);
-    Atomics.store(this.longs, this.slot(number), BigInt(Math.round(nowMicros)));
+    Atomics.store(this.longs, this.slot(number), packed(giver, nowMicros));
   }
 
   /** What was given up is not to be measured from: the resource was lost, not released. */
@@ -55,19 +67,24 @@ export class WaitingWords {
     Atomics.store(this.words, this.at + TAKEN, Atomics.load(this.words, this.at + GIVEN));
   }
 
-  /** The grant of what was given up first: when that was, or 0 where this grant waited for no release. */
-  take(): number {
+  /** The grant of what was given up first, undefined where this grant waited for no release. */
+  take(): Release | undefined {
     for (;;) {
       const taken = Atomics.load(this.words, this.at + TAKEN);
-      if (taken === Atomics.load(this.words, this.at + GIVEN)) return 0;
+      if (taken === Atomics.load(this.words, this.at + GIVEN)) return undefined;
       if (Atomics.compareExchange(this.words, this.at + TAKEN, taken, taken + 1) !== taken) continue;
       // 0: a newer release took the slot over, or its time is not written yet.
-      const micros = Number(Atomics.exchange(this.longs, this.slot(taken), 0n));
-      if (micros !== 0) return micros;
+      const release = Atomics.exchange(this.longs, this.slot(taken), 0n);
+      if (release !== 0n) return { micros: Number(release >> BigInt(GIVER_BITS)), giver: Number(release & GIVER_MASK) };
     }
   }
 
   private slot(number: number): number {
     return this.timesAt + ((number >>> 0) % this.capacity);
   }
+}
+
+function packed(giver: number, micros: number): bigint {
+  assert(giver < 2 ** GIVER_BITS, "a connection's number fits beside the time of its release");
+  return (BigInt(Math.round(micros)) << BigInt(GIVER_BITS)) | BigInt(giver);
 }

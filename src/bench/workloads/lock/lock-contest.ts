@@ -15,7 +15,7 @@ export const LOCK_CONTEST_WORDS = LOCK_WORDS + waitingWords(HOLDERS_MAX);
 export function lockContender(stage: Stage): Contender {
   const { workload } = stage.job;
   assert(workload.kind === "lock", "a lock contender needs a lock workload");
-  return new Contender(new LockContest(stage, workload), workload.holdMicros);
+  return new Contender(stage, new LockContest(stage, workload), workload.holdMicros);
 }
 
 /** Exclusive locks, one of which is drawn each time. */

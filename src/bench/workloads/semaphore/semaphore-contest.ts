@@ -15,7 +15,7 @@ export function semaphoreContestWords(leases: number): number {
 export function semaphoreContender(stage: Stage): Contender {
   const { workload } = stage.job;
   assert(workload.kind === "semaphore", "a semaphore contender needs a semaphore workload");
-  return new Contender(new SemaphoreContest(stage, workload), workload.holdMicros);
+  return new Contender(stage, new SemaphoreContest(stage, workload), workload.holdMicros);
 }
 
 /**

@@ -19,7 +19,7 @@ const OPERATIONS: Readonly<Record<LockMode, string>> = { read: "acquire-read", w
 export function sharedLockContender(stage: Stage): Contender {
   const { workload } = stage.job;
   assert(workload.kind === "shared-lock", "a shared-lock contender needs a shared-lock workload");
-  return new Contender(new SharedLockContest(stage, workload), workload.holdMicros);
+  return new Contender(stage, new SharedLockContest(stage, workload), workload.holdMicros);
 }
 
 /**
