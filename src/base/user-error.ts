@@ -149,6 +149,13 @@ export const USER_ERRORS = {
     what: "no member of {target} serves at {addresses} ({reason})",
     remedy: "check that it runs, and that these are its client addresses without TLS",
   },
+  targetRefuses: {
+    code: "TARGET_REFUSES",
+    exitCode: EXIT.usage,
+    what: "{target} at {address} does not serve this client ({reason})",
+    remedy:
+      "zabench gives no user names or passwords: let that server serve its default user without one, on loopback, or name {target} without an address to start a server of its own",
+  },
   unknownTarget: {
     code: "UNKNOWN_TARGET",
     exitCode: EXIT.usage,

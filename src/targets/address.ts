@@ -17,11 +17,17 @@ function parseTargetName(text: string, whole: string): TargetName {
   return name;
 }
 
+/** What is said of an address may end up in a log. */
+function withoutPasswords(text: string): string {
+  return text.replace(/:[^/,@]*@/g, ":…@");
+}
+
 function parseAddress(text: string, defaultPort: number, whole: string): Address {
   const refuse = (reason: string): never => {
-    throw new UserError(USER_ERRORS.badTargetAddress, { value: whole, reason });
+    throw new UserError(USER_ERRORS.badTargetAddress, { value: withoutPasswords(whole), reason });
   };
   if (text === "") refuse("a host is missing");
+  if (text.includes("@")) refuse("user names and passwords cannot be given; write only what stands after the @");
   // An IPv6 address stands in brackets, as in a URL, so that its last colon is not a port's.
   const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s/@:[\]?#]+))(?::(.*))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];

@@ -7,7 +7,7 @@ import type { Address, Ensemble, Member, MemberRole, TargetName } from "./target
 /** What can be asked of a server that someone else runs. */
 export interface AttachedProbe {
   role(): Promise<MemberRole>;
-  /** Undefined where it does not answer. */
+  /** Undefined where it does not answer; throws UserError where it serves others, but not us. */
   version(): Promise<string | undefined>;
 }
 

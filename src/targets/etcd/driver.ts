@@ -1,5 +1,4 @@
 import { assert } from "../../base/assert.js";
-import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import {
   FLAT,
   type LoadSession,
@@ -13,6 +12,7 @@ import {
   type TreeShape,
   type ValueBytes,
 } from "../driver.js";
+import { OpenSessions, openDriver } from "../opening.js";
 import type { Address } from "../target.js";
 import { Channel } from "./channel.js";
 import { EtcdConfigurationSession } from "./configuration-session.js";
@@ -49,24 +49,19 @@ const TRANSACTIONS_AT_ONCE = 8;
 /** One large deletion would hold up everyone else for as long as it takes. */
 const DELETE_KEYS_MAX = 5_000;
 
-interface Session {
-  open(): Promise<void>;
-  close(): Promise<void>;
-}
-
 class EtcdDriver implements TargetDriver {
   readonly target = "etcd";
   private readonly channel: Channel;
-  private readonly sessions = new Set<Session>();
+  private readonly sessions = new OpenSessions();
   private readonly openers: SessionOpeners = {
-    lock: (options) => this.opened(new EtcdLockSession(options)),
-    watch: (options) => this.opened(new EtcdWatchSession(options)),
-    election: (options) => this.opened(new EtcdElectionSession(options)),
-    leader: (options) => this.opened(new EtcdLeaderSession(options)),
-    queue: (options) => this.opened(new EtcdQueueSession(options)),
-    pubSub: (options) => this.opened(new EtcdPubSubSession(options)),
-    registry: (options) => this.opened(new EtcdRegistrySession(options)),
-    configuration: (options) => this.opened(new EtcdConfigurationSession(options)),
+    lock: (options) => this.sessions.open(new EtcdLockSession(options)),
+    watch: (options) => this.sessions.open(new EtcdWatchSession(options)),
+    election: (options) => this.sessions.open(new EtcdElectionSession(options)),
+    leader: (options) => this.sessions.open(new EtcdLeaderSession(options)),
+    queue: (options) => this.sessions.open(new EtcdQueueSession(options)),
+    pubSub: (options) => this.sessions.open(new EtcdPubSubSession(options)),
+    registry: (options) => this.sessions.open(new EtcdRegistrySession(options)),
+    configuration: (options) => this.sessions.open(new EtcdConfigurationSession(options)),
   };
 
   constructor(members: readonly Address[]) {
@@ -136,7 +131,7 @@ class EtcdDriver implements TargetDriver {
   }
 
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
-    return this.opened(new EtcdLoadSession(options));
+    return this.sessions.open(new EtcdLoadSession(options));
   }
 
   openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
@@ -145,20 +140,7 @@ class EtcdDriver implements TargetDriver {
 
   async close(): Promise<void> {
     this.channel.close();
-    await Promise.all([...this.sessions].map((session) => session.close()));
-    this.sessions.clear();
-  }
-
-  private async opened<Kind extends Session>(session: Kind): Promise<Kind> {
-    this.sessions.add(session);
-    try {
-      await session.open();
-    } catch (error) {
-      this.sessions.delete(session);
-      await session.close();
-      throw error;
-    }
-    return session;
+    await this.sessions.close();
   }
 
   private connection(): GrpcConnection {
@@ -170,14 +152,5 @@ class EtcdDriver implements TargetDriver {
 
 /** Connects to a cluster; throws UserError `targetUnreachable` where no member serves within ten seconds. */
 export async function createEtcdDriver(members: readonly Address[]): Promise<TargetDriver> {
-  const driver = new EtcdDriver(members);
-  try {
-    await driver.open();
-  } catch (error) {
-    await driver.close();
-    if (!(error instanceof EtcdError)) throw error;
-    const addresses = members.map(({ host, port }) => `${host}:${port}`).join(",");
-    throw new UserError(USER_ERRORS.targetUnreachable, { target: "etcd", addresses, reason: error.message });
-  }
-  return driver;
+  return await openDriver(new EtcdDriver(members), members, EtcdError);
 }

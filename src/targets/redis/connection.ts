@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { Address } from "../target.js";
-import { CONNECTION_LOSS, RedisError } from "./errors.js";
+import { CONNECTION_LOSS, NOT_SENT, RedisError } from "./errors.js";
 import { encodeCommand, type Reply, ReplyReader } from "./resp.js";
 
 export interface ConnectionOptions {
@@ -68,9 +68,9 @@ export class RedisConnection {
     });
   }
 
-  /** Rejects with RedisError: the server's own, or CONNECTIONLOSS, after which it is unknown whether it took effect. */
+  /** Rejects with RedisError: the server's own, NOTSENT, or CONNECTIONLOSS: it is unknown whether it took effect. */
   async call(...words: readonly (string | number)[]): Promise<Reply> {
-    if (this.over) throw new RedisError(CONNECTION_LOSS, this.reason);
+    if (this.over) throw new RedisError(NOT_SENT, this.reason);
     const answered = new Promise<Reply>((resolve, reject) => this.waiting.push({ resolve, reject }));
     this.socket.write(encodeCommand(words));
     const reply = await answered;

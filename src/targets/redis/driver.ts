@@ -1,5 +1,4 @@
 import { AssertionError } from "../../base/assert.js";
-import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import {
   type LoadSession,
   openerOf,
@@ -9,6 +8,7 @@ import {
   type SessionOptions,
   type TargetDriver,
 } from "../driver.js";
+import { OpenSessions, openDriver } from "../opening.js";
 import type { Address } from "../target.js";
 import { RedisError } from "./errors.js";
 import { below, valueKey } from "./keys.js";
@@ -23,8 +23,8 @@ const SETS_AT_ONCE = 1_000;
 class RedisDriver implements TargetDriver {
   readonly target = "redis";
   private readonly link: PrimaryLink;
-  private readonly sessions = new Set<RedisLockSession>();
-  private readonly openers: SessionOpeners = { lock: (options) => this.openLock(options) };
+  private readonly sessions = new OpenSessions();
+  private readonly openers: SessionOpeners = { lock: (options) => this.sessions.open(new RedisLockSession(options)) };
 
   constructor(members: readonly Address[]) {
     this.link = new PrimaryLink({ members, answerTimeoutMs: CONNECT_TIMEOUT_MS });
@@ -71,35 +71,15 @@ class RedisDriver implements TargetDriver {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.sessions].map((session) => session.close()));
-    this.sessions.clear();
+    await this.sessions.close();
     this.link.close();
-  }
-
-  private async openLock(options: SessionOptions): Promise<RedisLockSession> {
-    const session = new RedisLockSession(options);
-    this.sessions.add(session);
-    try {
-      await session.open();
-    } catch (error) {
-      this.sessions.delete(session);
-      await session.close();
-      throw error;
-    }
-    return session;
   }
 }
 
-/** Connects to the primary; throws UserError `targetUnreachable` where none answers within ten seconds. */
+/**
+ * Connects to the primary; throws UserError `targetUnreachable` where none answers within ten seconds, `targetRefuses` where
+ * it asks for a password.
+ */
 export async function createRedisDriver(members: readonly Address[]): Promise<TargetDriver> {
-  const driver = new RedisDriver(members);
-  try {
-    await driver.open();
-  } catch (error) {
-    await driver.close();
-    if (!(error instanceof RedisError)) throw error;
-    const addresses = members.map(({ host, port }) => `${host}:${port}`).join(",");
-    throw new UserError(USER_ERRORS.targetUnreachable, { target: "redis", addresses, reason: error.message });
-  }
-  return driver;
+  return await openDriver(new RedisDriver(members), members, RedisError);
 }

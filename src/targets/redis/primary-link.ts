@@ -1,6 +1,8 @@
+import type { UserError } from "../../base/user-error.js";
+import { formatAddress } from "../address.js";
 import type { Address } from "../target.js";
 import { RedisConnection } from "./connection.js";
-import { CONNECTION_LOSS, RedisError } from "./errors.js";
+import { CONNECTION_LOSS, NOT_SENT, RedisError, refusalOf } from "./errors.js";
 
 const RETRY_MS = 50;
 const CANCELLED = "CANCELLED";
@@ -25,7 +27,7 @@ export class PrimaryLink {
     this.options = options;
   }
 
-  /** Connects for the first time. Throws RedisError where no primary answers in time. */
+  /** Connects for the first time. Throws RedisError where no primary answers in time, UserError where one refuses us. */
   async open(): Promise<void> {
     const giveUpAt = performance.now() + this.options.answerTimeoutMs;
     for (;;) {
@@ -33,7 +35,7 @@ export class PrimaryLink {
         await this.connect();
         return;
       } catch (error) {
-        if (performance.now() >= giveUpAt) throw error;
+        if (performance.now() >= giveUpAt || !isPassing(error)) throw error;
       }
       await pause();
     }
@@ -46,13 +48,17 @@ export class PrimaryLink {
   async use<Result>(act: (connection: RedisConnection, again: boolean) => Promise<Result>): Promise<Result> {
     for (let again = false; ; ) {
       this.throwIfClosed();
+      const connection = this.connection_ ?? (await this.connected());
+      if (connection === undefined) {
+        await pause();
+        continue;
+      }
       try {
-        if (this.connection_ === undefined) await this.connectOnce();
-        const connection = this.connection_;
-        if (connection !== undefined) return await act(connection, again);
+        return await act(connection, again);
       } catch (error) {
         if (!isPassing(error)) throw error;
-        again = true;
+        // What was never sent, or was refused, has had no effect.
+        again ||= error.code === CONNECTION_LOSS;
         await pause();
       }
     }
@@ -72,12 +78,17 @@ export class PrimaryLink {
     if (this.over) throw new RedisError(CANCELLED, "the session was closed");
   }
 
-  /** All who wait for a connection wait for the same one. */
-  private connectOnce(): Promise<void> {
+  /** All who wait for a connection wait for the same one. Undefined where none can be made now. */
+  private async connected(): Promise<RedisConnection | undefined> {
     this.attempt ??= this.connect().finally(() => {
       this.attempt = undefined;
     });
-    return this.attempt;
+    try {
+      await this.attempt;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    return this.connection_;
   }
 
   private async connect(): Promise<void> {
@@ -94,9 +105,10 @@ export class PrimaryLink {
   }
 }
 
-/** Asks one server after the other which it is. Throws RedisError CONNECTIONLOSS where none is a primary. */
+/** Asks one server after the other which it is. Throws RedisError CONNECTIONLOSS, or UserError, where none is a primary. */
 async function connectToPrimary({ members, answerTimeoutMs, onMessage }: LinkOptions): Promise<RedisConnection> {
   let problem = "no server is a primary";
+  let refusal: UserError | undefined;
   for (const address of members) {
     let connection: RedisConnection | undefined;
     try {
@@ -105,16 +117,17 @@ async function connectToPrimary({ members, answerTimeoutMs, onMessage }: LinkOpt
       if (Array.isArray(role) && role[0] === "master") return connection;
     } catch (error) {
       if (!(error instanceof RedisError)) throw error;
-      problem = `${address.host}:${address.port}: ${error.message}`;
+      problem = `${formatAddress(address)}: ${error.message}`;
+      refusal ??= refusalOf(error, address);
     }
     connection?.end("not the primary");
   }
-  throw new RedisError(CONNECTION_LOSS, problem);
+  throw refusal ?? new RedisError(CONNECTION_LOSS, problem);
 }
 
 /** What a later try can mend: the server is away, loads its data, or has become a replica. */
-function isPassing(error: unknown): boolean {
-  return error instanceof RedisError && [CONNECTION_LOSS, "LOADING", "READONLY"].includes(error.code);
+function isPassing(error: unknown): error is RedisError {
+  return error instanceof RedisError && [CONNECTION_LOSS, NOT_SENT, "LOADING", "READONLY"].includes(error.code);
 }
 
 function pause(): Promise<void> {

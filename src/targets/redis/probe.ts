@@ -2,6 +2,7 @@ import type { AttachedProbe } from "../attached-ensemble.js";
 import type { MemberProbe } from "../process/managed-member.js";
 import type { Address, MemberRole } from "../target.js";
 import { RedisConnection } from "./connection.js";
+import { refusalOf } from "./errors.js";
 
 const ANSWER_TIMEOUT_MS = 1_500;
 
@@ -19,12 +20,15 @@ export function roleOf(info: ReadonlyMap<string, string>, servers: number | unde
   return (servers ?? Number(info.get("connected_slaves")) + 1) === 1 ? "standalone" : "leader";
 }
 
+/** Throws UserError `targetRefuses`. Empty where there is no answer. */
 async function ask(address: Address): Promise<ReadonlyMap<string, string>> {
   let connection: RedisConnection | undefined;
   try {
     connection = await RedisConnection.open({ address, answerTimeoutMs: ANSWER_TIMEOUT_MS });
     return parseInfo(String(await connection.call("INFO")));
-  } catch {
+  } catch (error) {
+    const refusal = refusalOf(error, address);
+    if (refusal !== undefined) throw refusal;
     return new Map();
   } finally {
     connection?.end("asked");
@@ -34,7 +38,7 @@ async function ask(address: Address): Promise<ReadonlyMap<string, string>> {
 /** `servers` is how many there are where that is known. Redis does not count its syncs. */
 export function redisProbe(address: Address, servers?: number): MemberProbe & AttachedProbe {
   return {
-    role: async () => roleOf(await ask(address), servers),
+    role: async () => roleOf(await ask(address).catch(() => new Map()), servers),
     syncs: async () => undefined,
     version: async () => (await ask(address)).get("redis_version"),
   };

@@ -3,6 +3,7 @@ import { formatHost } from "../../client/connection-string.js";
 import { ExclusiveLock } from "../../client/recipes/exclusive-lock.js";
 import { HerdLock } from "../../client/recipes/herd-lock.js";
 import type { SessionOpeners, SessionOptions } from "../driver.js";
+import { openOrClose } from "../opening.js";
 import type { Address } from "../target.js";
 import { ZooKeeperBarrierSession } from "./barrier-session.js";
 import { ZooKeeperCoarseLockSession } from "./coarse-lock-session.js";
@@ -51,10 +52,10 @@ export const SESSION_OPENERS: SessionOpeners = {
   queue: async (options) => new ZooKeeperQueueSession(await connectFor(options), options.root),
   barrier: async (options) => new ZooKeeperBarrierSession(await connectFor(options), options.root),
   naming: async (options) => new ZooKeeperNamingSession(await connectFor(options), options.root),
-  kafka: async (options) => await opened(new ZooKeeperKafkaSession(await connectFor(options), options.root)),
-  codis: async (options) => await opened(new ZooKeeperCodisSession(await connectFor(options), options.root)),
+  kafka: async (options) => await openOrClose(new ZooKeeperKafkaSession(await connectFor(options), options.root)),
+  codis: async (options) => await openOrClose(new ZooKeeperCodisSession(await connectFor(options), options.root)),
   ha: async (options) =>
-    await opened(new ZooKeeperHaSession(await connectFor(options), () => connectFor(options), options.root)),
+    await openOrClose(new ZooKeeperHaSession(await connectFor(options), () => connectFor(options), options.root)),
   watch: async (options) => new ZooKeeperWatchSession(await connectFor(options), options),
   pubSub: async (options) => new ZooKeeperPubSubSession(await connectFor(options), options),
   movingWatch: async (options) => new ZooKeeperMovingWatchSession(await connectFor(options), options),
@@ -64,17 +65,6 @@ export const SESSION_OPENERS: SessionOpeners = {
   membership: async (options) => new ZooKeeperMembershipSession(await connectFor(options), options.root),
   configuration: async (options) => new ZooKeeperConfigurationSession(await connectFor(options), options),
 };
-
-/** Closed again where it cannot be opened. */
-async function opened<S extends { open(): Promise<void>; close(): Promise<void> }>(session: S): Promise<S> {
-  try {
-    await session.open();
-    return session;
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
-}
 
 function connectFor({ members, index, sessionTimeoutMs }: SessionOptions): Promise<ZooKeeperClient> {
   return connectTo(members, index, sessionTimeoutMs);

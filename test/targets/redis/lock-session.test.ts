@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { USER_ERRORS, UserError } from "../../../src/base/user-error.js";
+import { createRedisDriver } from "../../../src/targets/redis/driver.js";
 import { RedisError } from "../../../src/targets/redis/errors.js";
+import { redis as redisTarget } from "../../../src/targets/redis/kind.js";
 import { RedisLockSession } from "../../../src/targets/redis/lock-session.js";
 
 const limit = { timeout: 20_000 };
@@ -16,14 +19,27 @@ interface Command {
 /** A server that answers ROLE and SUBSCRIBE by itself, and hands out all else. */
 class ScriptedRedis {
   port = 0;
+  /** So many of the next connections are closed at once. */
+  refusals = 0;
   private readonly commands: Command[] = [];
   private readonly subscribers = new Set<Socket>();
+  private readonly refusal: string | undefined;
   private wake: () => void = () => undefined;
 
-  static async start(context: TestContext): Promise<ScriptedRedis> {
-    const scripted = new ScriptedRedis();
+  private constructor(refusal: string | undefined) {
+    this.refusal = refusal;
+  }
+
+  /** `refusal` is what it answers to everything. */
+  static async start(context: TestContext, refusal?: string): Promise<ScriptedRedis> {
+    const scripted = new ScriptedRedis(refusal);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
+      if (scripted.refusals > 0) {
+        scripted.refusals--;
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
       socket.on("error", () => undefined);
       let rest = "";
@@ -68,7 +84,8 @@ class ScriptedRedis {
       if (parts.length <= words * 2 + 1) return rest;
       const command = Array.from({ length: words }, (_, index) => parts[2 + index * 2] as string);
       rest = parts.slice(1 + words * 2).join("\r\n");
-      if (command[0] === "ROLE") socket.write("*1\r\n$6\r\nmaster\r\n");
+      if (this.refusal !== undefined) socket.write(`${this.refusal}\r\n`);
+      else if (command[0] === "ROLE") socket.write("*1\r\n$6\r\nmaster\r\n");
       else if (command[0] === "SUBSCRIBE") {
         this.subscribers.add(socket);
         socket.write("*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
@@ -187,6 +204,45 @@ test("where the answer to a release is lost, a key that is gone is no loss; else
     (await redis.next("EVAL")).answer(":0");
     if (lost) await releasing;
     else await assert.rejects(releasing, isLost);
+  }
+});
+
+test(
+  "a release that no connection was there for is sent once, and a key that is gone is a loss",
+  limit,
+  async (context) => {
+    const { redis, session } = await opened(context);
+    const acquiring = session.acquire(0);
+    const set = await redis.next("SET");
+    set.answer("+OK");
+    const ttl = await redis.next("PTTL");
+    redis.refusals = 2;
+    ttl.answer(":10000");
+    await acquiring;
+    set.socket.destroy();
+    // The session knows of it once it tries to connect again.
+    while (redis.refusals === 2) await new Promise((resolve) => setImmediate(resolve));
+    const releasing = session.release(0);
+    releasing.catch(() => undefined);
+    (await redis.next("EVAL")).answer(":0");
+    await assert.rejects(releasing, isLost);
+    assert.equal(redis.refusals, 0, "tries without a connection came before");
+  },
+);
+
+test("a server that asks for a password is told of at once, with what to do", limit, async (context) => {
+  const redis = await ScriptedRedis.start(context, "-NOAUTH Authentication required.");
+  const members = [{ host: "127.0.0.1", port: redis.port }];
+  for (const refused of [() => createRedisDriver(members), () => redisTarget.attach(members)]) {
+    await assert.rejects(refused, (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.kind, USER_ERRORS.targetRefuses);
+      assert.match(
+        error.message,
+        /^redis at 127\.0\.0\.1:\d+ does not serve this client \(NOAUTH: Authentication required\.\)/,
+      );
+      return true;
+    });
   }
 });
 
