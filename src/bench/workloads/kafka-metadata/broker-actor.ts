@@ -1,14 +1,10 @@
-import { assert } from "../../../base/assert.js";
-import { randomBelow, randomFraction } from "../../../base/random.js";
+import { randomBelow } from "../../../base/random.js";
 import type { KafkaSession } from "../../../targets/driver.js";
 import { nowMicros } from "../../load/clock.js";
-import type { Tally } from "../../load/tally.js";
-import type { KafkaMetadataWorkload } from "../../profile/profile.js";
-import type { Actor, ActorTurns, Stage } from "../actor.js";
+import type { ActorTurns } from "../actor.js";
 import { Bell } from "../bell.js";
-import { HeldSession } from "../held-session.js";
-import { StepFailed, stepOf, timed } from "../steps.js";
-import { KafkaWords } from "./kafka-words.js";
+import { stepOf, timed } from "../steps.js";
+import { KafkaMember } from "./kafka-member.js";
 
 const REPLICAS_MAX = 3;
 
@@ -17,48 +13,17 @@ const REPLICAS_MAX = 3;
  * gone after a while. The controller creates the topics and gives the partitions of brokers that went to others.
  * `controller-epoch`: no epoch has two controllers, and epochs grow.
  */
-export class BrokerActor implements Actor {
-  private readonly stage: Stage;
-  private readonly workload: KafkaMetadataWorkload;
-  private readonly words: KafkaWords;
-  private readonly controllerEpoch: Tally;
-  private readonly held: HeldSession<"kafka">;
+export class BrokerActor extends KafkaMember {
+  protected readonly arrival = "broker-register";
+  private readonly controllerEpoch = this.stage.tally("controller-epoch");
   private lives = 0;
 
-  constructor(stage: Stage) {
-    const { workload } = stage.job;
-    assert(workload.kind === "kafka-metadata", "a broker needs a kafka-metadata workload");
-    this.stage = stage;
-    this.workload = workload;
-    this.words = new KafkaWords(stage.region, workload);
-    this.controllerEpoch = stage.tally("controller-epoch");
-    this.held = new HeldSession(stage, "kafka");
+  protected get lifeMicros(): number {
+    return this.workload.brokerLifeMicros;
   }
 
-  async open(): Promise<void> {
-    await this.held.open();
-  }
-
-  async act(turns: ActorTurns): Promise<void> {
-    while (!turns.over) {
-      try {
-        const session = await stepOf(turns, "broker-register", () => this.held.open());
-        await this.live(session, turns);
-      } catch (error) {
-        if (!(error instanceof StepFailed)) throw error;
-      }
-      await this.held.end();
-      await turns.pause(this.workload.awayMicros / 1_000);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.held.close();
-  }
-
-  private async live(session: KafkaSession, turns: ActorTurns): Promise<void> {
+  protected async live(session: KafkaSession, turns: ActorTurns, untilMicros: number): Promise<void> {
     const broker = this.stage.index;
-    const untilMicros = nowMicros() + (0.5 + randomFraction(this.stage.random)) * this.workload.brokerLifeMicros;
     await timed(turns, "broker-register", () => session.registerBroker(broker));
     const bell = new Bell();
     let vacant = true;

@@ -1,14 +1,9 @@
-import { assert } from "../../../base/assert.js";
-import { randomFraction } from "../../../base/random.js";
 import type { KafkaSession } from "../../../targets/driver.js";
 import { nowMicros } from "../../load/clock.js";
-import type { Tally } from "../../load/tally.js";
-import type { KafkaMetadataWorkload } from "../../profile/profile.js";
-import type { Actor, ActorTurns, Stage } from "../actor.js";
+import type { ActorTurns } from "../actor.js";
 import { Bell } from "../bell.js";
-import { HeldSession } from "../held-session.js";
 import { StepFailed, stepOf, timed } from "../steps.js";
-import { KafkaWords } from "./kafka-words.js";
+import { KafkaMember } from "./kafka-member.js";
 
 /** Before a partition that another still owns, or a topic that is not there yet, is asked for again. */
 const RETRY_MS = 5;
@@ -18,54 +13,24 @@ const RETRY_MS = 5;
  * offsets of its own, and is gone after a while. `partition-ownership`: a partition has one owner in a group at a time;
  * `offsets`: who takes a partition over finds no offset below one that was committed.
  */
-export class ConsumerActor implements Actor {
-  private readonly stage: Stage;
-  private readonly workload: KafkaMetadataWorkload;
-  private readonly group: number;
-  private readonly words: KafkaWords;
-  private readonly ownership: Tally;
-  private readonly offsets: Tally;
-  private readonly held: HeldSession<"kafka">;
+export class ConsumerActor extends KafkaMember {
+  protected readonly arrival = "consumer-join";
+  private readonly group = (this.stage.index - this.workload.brokers) % this.workload.groups;
+  private readonly ownership = this.stage.tally("partition-ownership");
+  private readonly offsets = this.stage.tally("offsets");
   /** Partitions it owns, by number over all topics, with the offset of each. */
   private readonly owned = new Map<number, number>();
 
-  constructor(stage: Stage) {
-    const { workload } = stage.job;
-    assert(workload.kind === "kafka-metadata", "a consumer needs a kafka-metadata workload");
-    this.stage = stage;
-    this.workload = workload;
-    this.group = (stage.index - workload.brokers) % workload.groups;
-    this.words = new KafkaWords(stage.region, workload);
-    this.ownership = stage.tally("partition-ownership");
-    this.offsets = stage.tally("offsets");
-    this.held = new HeldSession(stage, "kafka");
+  protected get lifeMicros(): number {
+    return this.workload.consumerLifeMicros;
   }
 
-  async open(): Promise<void> {
-    await this.held.open();
+  protected override left(): void {
+    this.disown();
   }
 
-  async act(turns: ActorTurns): Promise<void> {
-    while (!turns.over) {
-      try {
-        const session = await stepOf(turns, "consumer-join", () => this.held.open());
-        await this.live(session, turns);
-      } catch (error) {
-        if (!(error instanceof StepFailed)) throw error;
-      }
-      this.disown();
-      await this.held.end();
-      await turns.pause(this.workload.awayMicros / 1_000);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.held.close();
-  }
-
-  private async live(session: KafkaSession, turns: ActorTurns): Promise<void> {
-    const { consumerLifeMicros, commitIntervalMicros } = this.workload;
-    const untilMicros = nowMicros() + (0.5 + randomFraction(this.stage.random)) * consumerLifeMicros;
+  protected async live(session: KafkaSession, turns: ActorTurns, untilMicros: number): Promise<void> {
+    const { commitIntervalMicros } = this.workload;
     const bell = new Bell();
     let stale = true;
     await timed(turns, "consumer-join", () => session.joinGroup(this.group, this.stage.index));
