@@ -124,6 +124,8 @@ function metricText({ name, value }: MetricRecord): string | undefined {
       return `fairness ${value.toFixed(3)}`;
     case "events-per-acquisition":
       return value === 0 ? undefined : `${value.toFixed(1)} events per acquisition`;
+    case "taken-again-share":
+      return value === 0 ? undefined : `${(value * 100).toFixed(1)}% taken again by who released`;
     case "holders-lost":
     case "disconnects":
     case "sessions-lost":
