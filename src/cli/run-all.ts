@@ -7,6 +7,7 @@ import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.
 import { totalPerSecond } from "../report/variants.js";
 import type { TargetReference } from "../targets/address.js";
 import { TARGET_KINDS } from "../targets/kinds.js";
+import type { TargetName } from "../targets/target.js";
 import { fitTargets, shownPath } from "./comparison.js";
 import { ensembleKey, SharedEnsembles } from "./ensembles.js";
 import { Interrupt } from "./interrupt.js";
@@ -60,6 +61,13 @@ interface Planned {
   readonly keys: readonly string[];
 }
 
+/** A profile that runs on none of the targets there are: nothing is amiss, and nothing to judge. */
+interface Unfit {
+  readonly name: string;
+  /** Those it runs on. */
+  readonly targets: readonly TargetName[];
+}
+
 /** What became of one profile. */
 interface Done {
   readonly name: string;
@@ -73,13 +81,19 @@ interface Done {
 
 /**
  * Runs profile after profile, each on every target that it can be run on, on ensembles that are started once for each target
- * and size. Writes a report of each; says a line of each, and a table of all. Returns the worst of their exit codes.
+ * and size. Writes a report of each; says a line of each, and a table of all. Returns the worst of their exit codes. Those
+ * that run on none of the targets are named as such and not judged; where that is all of them, there was too little to run.
  */
 export async function runAll(options: RunAllOptions): Promise<ExitCode> {
   const { output } = options;
   await requireLoopback(hostsOf(options.targets), options.allowRemote);
   await prepareReportsRoot(options.out);
-  const plan = planOf(options, options.targets.length > 0 ? options.targets : await foundTargets());
+  const targets = options.targets.length > 0 ? options.targets : await foundTargets();
+  const planned = planOf(options, targets);
+  const plan = planned.filter(({ references }) => references.length > 0);
+  const unfit = planned
+    .filter(({ references }) => references.length === 0)
+    .map(({ loaded: { profile } }): Unfit => ({ name: profile.name, targets: fitTargets(profile) }));
   const progress = new Progress(output, undefined, true);
   const interrupt = new Interrupt(() => {
     progress.milestone("interrupted: ending in order, and keeping what was measured; again to end at once");
@@ -88,17 +102,17 @@ export async function runAll(options: RunAllOptions): Promise<ExitCode> {
   const shared = new SharedEnsembles({ keep: options.keep, signal, tell: (text) => progress.status(text) });
   const done: Done[] = [];
   try {
-    for (const [index, planned] of plan.entries()) {
+    for (const [index, next] of plan.entries()) {
       if (signal.aborted) break;
-      progress.prefix = `[${index + 1}/${plan.length}] ${planned.loaded.profile.name}: `;
-      const outcome = await runOne(planned, options, shared, progress, signal);
+      progress.prefix = `[${index + 1}/${plan.length}] ${next.loaded.profile.name}: `;
+      const outcome = await runOne(next, options, shared, progress, signal);
       done.push(outcome);
       progress.milestone(lineOf(outcome, output));
       for (const reason of outcome.reasons) progress.milestone(`  ${reason}`);
       // What a run went wrong on may be what went wrong: the next one gets a fresh one.
       const failed = outcome.exitCode !== EXIT.ok && outcome.exitCode !== EXIT.regression;
       const needed = new Set(plan.slice(index + 1).flatMap(({ keys }) => keys));
-      await shared.keepOnly(failed ? new Set([...needed].filter((key) => !planned.keys.includes(key))) : needed);
+      await shared.keepOnly(failed ? new Set([...needed].filter((key) => !next.keys.includes(key))) : needed);
     }
   } finally {
     progress.clear();
@@ -106,14 +120,19 @@ export async function runAll(options: RunAllOptions): Promise<ExitCode> {
     interrupt.release();
   }
   const codes = [...done.map(({ exitCode }) => exitCode), ...(signal.aborted ? [EXIT.interrupted] : [])];
+  if (plan.length === 0) codes.push(EXIT.insufficient);
   const worst = SEVERITY.find((code) => codes.includes(code)) ?? EXIT.ok;
   output.line();
-  for (const line of tableOf(done)) output.line(line);
+  for (const line of tableOf(done, unfit)) output.line(line);
   output.line();
   const passed = done.filter(({ exitCode }) => exitCode === EXIT.ok).length;
   const seconds = done.reduce((sum, each) => sum + each.seconds, 0);
   output.line(`${passed} of ${plan.length} profiles passed, in ${Math.round(seconds)} s`);
-  if (options.json) process.stdout.write(`${JSON.stringify({ exitCode: worst, profiles: done }, undefined, 2)}\n`);
+  if (unfit.length > 0) output.line(`${unfit.length} are not for these targets (${namesOf(targets)})`);
+  if (options.json) {
+    const summary = { exitCode: worst, profiles: done, notForTheseTargets: unfit };
+    process.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
+  }
   return worst;
 }
 
@@ -160,11 +179,6 @@ async function runOne(
     })),
     reasons,
   });
-  if (references.length === 0) {
-    return ended(EXIT.insufficient, [
-      `it runs on ${fitTargets(loaded.profile).join(", ")}, of which there is none here`,
-    ]);
-  }
   const tell = (text: string): void => progress.status(text);
   const http = servesHttp(loaded);
   const participants = new Participants({ servers, http, variants, shared, keep: options.keep, signal, tell });
@@ -233,12 +247,17 @@ function ratesOf(targets: Done["targets"]): string[] {
   return targets.map(({ label, opsPerSecond }) => `${label} ${formatCount(opsPerSecond)}/s`);
 }
 
-function tableOf(done: readonly Done[]): string[] {
+function namesOf(targets: readonly TargetReference[]): string {
+  return [...new Set(targets.map(({ target }) => target))].join(", ");
+}
+
+function tableOf(done: readonly Done[], unfit: readonly Unfit[]): string[] {
   const rows = done.map(({ name, exitCode, seconds, report }) => [
     name,
     VERDICTS[exitCode],
     report ?? "-",
     seconds.toFixed(1),
   ]);
-  return alignColumns([["profile", "verdict", "report", "seconds"], ...rows], 3);
+  const others = unfit.map(({ name, targets }) => [name, "not for these targets", `for ${targets.join(", ")}`, "-"]);
+  return alignColumns([["profile", "verdict", "report", "seconds"], ...rows, ...others], 3);
 }
