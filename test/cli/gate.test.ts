@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +8,10 @@ import { type GateCommandOptions, gateCommand, runGate } from "../../src/cli/gat
 import { reportCommand, runReport } from "../../src/cli/report.js";
 import { reportFolder, writeReports } from "../../src/report/files.js";
 import { CORE, leaderKill, makeResult, type TargetPlan, ZOOKEEPER } from "../support/results.js";
+import { Zabench } from "../support/zabench.js";
 
 let folder = "";
+let zabench: Zabench;
 let root = "";
 let baseline = "";
 
@@ -29,6 +30,7 @@ const made = (core: TargetPlan, seed: number, startedAt: string): RunResult => (
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "zabench-gate-"));
+  zabench = new Zabench(folder);
   root = join(folder, "reports");
   const write = async (result: RunResult): Promise<string> => {
     const path = reportFolder(root, result);
@@ -39,20 +41,6 @@ before(async () => {
   await write(made(CORE, 2, "2025-01-02T00:00:00.000Z"));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The command as the program runs it, in a process of its own. */
-function zabench(...words: readonly string[]): { readonly code: number | null; readonly output: string } {
-  const script = `
-    import { Command } from "commander";
-    import { gateCommand } from ${JSON.stringify(new URL("../../src/cli/gate.js", import.meta.url).href)};
-    import { reportCommand } from ${JSON.stringify(new URL("../../src/cli/report.js", import.meta.url).href)};
-    await new Command("zabench").addCommand(gateCommand()).addCommand(reportCommand()).parseAsync(process.argv.slice(1), { from: "user" });`;
-  const ran = spawnSync(process.execPath, ["--input-type=module", "-e", script, "--", ...words], {
-    encoding: "utf8",
-    timeout: 30_000,
-  });
-  return { code: ran.status, output: ran.stdout + ran.stderr };
-}
 
 async function judged(
   options: Partial<GateCommandOptions> = {},
@@ -72,17 +60,17 @@ async function judged(
 }
 
 test("equal software exits 0, judged by the newest result; a planted regression exits 3", async () => {
-  const equal = zabench("gate", "--baseline", baseline, "--reports", root);
-  assert.equal(equal.code, 0, equal.output);
-  assert.match(equal.output, /2025-01-02T00-00-00\.000Z/);
-  assert.match(equal.output, /The gate passed: 7 figures/);
+  const equal = await zabench.run("gate", "--baseline", baseline, "--reports", root);
+  assert.equal(equal.code, 0, equal.stderr);
+  assert.match(equal.stdout, /2025-01-02T00-00-00\.000Z/);
+  assert.match(equal.stdout, /The gate passed: 7 figures/);
   const slow = made(SLOW, 3, "2025-01-03T00:00:00.000Z");
   const path = join(folder, "slow.json");
   writeFileSync(path, JSON.stringify(slow));
-  const regressed = zabench("gate", "--baseline", join(baseline, "result.json"), "--result", path);
-  assert.equal(regressed.code, 3, regressed.output);
-  assert.match(regressed.output, /core +read +throughput \/ zookeeper +\S+ +\S+ +3\d\.\d% worse +REGRESSION/);
-  assert.match(regressed.output, /core, write: throughput is .*\d\.$/m);
+  const regressed = await zabench.run("gate", "--baseline", join(baseline, "result.json"), "--result", path);
+  assert.equal(regressed.code, 3, regressed.stderr);
+  assert.match(regressed.stdout, /core +read +throughput \/ zookeeper +\S+ +\S+ +3\d\.\d% worse +REGRESSION/);
+  assert.match(regressed.stdout, /core, write: throughput is .*\d\.$/m);
 });
 
 test("--json prints the outcome as one value, --junit writes XML", async () => {
@@ -119,9 +107,9 @@ test("results of other profiles are not compared", async () => {
 test("report writes the files again from the result alone", async () => {
   const copy = join(folder, "mine.json");
   writeFileSync(copy, readFileSync(join(baseline, "result.json")));
-  const ran = zabench("report", copy);
-  assert.equal(ran.code, 0, ran.output);
-  assert.equal(ran.output.trim(), join(folder, "mine-report", "report.html"));
+  const ran = await zabench.run("report", copy);
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.equal(ran.stdout.trim(), join(folder, "mine-report", "report.html"));
   for (const name of ["report.html", "seconds.csv", "core-read-latency-micros.hgrm"]) {
     assert.equal(readFileSync(join(folder, "mine-report", name), "utf8"), readFileSync(join(baseline, name), "utf8"));
   }

@@ -1,21 +1,16 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { EXIT } from "../../src/base/user-error.js";
 import { loadProfile, profileNames } from "../../src/bench/profile/load.js";
 import { parseProfile } from "../../src/bench/profile/parse.js";
 import { kindOf } from "../../src/bench/workloads/registry.js";
 import type { ListedProfile } from "../../src/cli/list.js";
+import { Zabench } from "../support/zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const zabench = new Zabench(process.cwd());
 
-function zabench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", timeout: 60_000 });
-}
-
-test("list names every profile with its kind and targets, as a table and as JSON", () => {
-  const listed = JSON.parse(zabench("list", "--json").stdout) as ListedProfile[];
+test("list names every profile with its kind and targets, as a table and as JSON", async () => {
+  const listed = JSON.parse((await zabench.run("list", "--json")).stdout) as ListedProfile[];
   assert.deepEqual(
     listed.map(({ name }) => name),
     profileNames(),
@@ -25,16 +20,16 @@ test("list names every profile with its kind and targets, as a table and as JSON
     assert.ok(targets.includes("core"), `${name} runs on ${targets.join(", ")}`);
     assert.notEqual(description, "", `${name} says what it is`);
   }
-  const lines = zabench("list").stdout.trimEnd().split("\n");
+  const lines = (await zabench.run("list")).stdout.trimEnd().split("\n");
   assert.equal(lines.length, listed.length + 1);
   assert.ok(lines.some((line) => /^read-heavy +mix +core, zookeeper, etcd +90% reads/.test(line)));
 });
 
-test("what show prints is the profile with its comments, and a valid profile itself", () => {
+test("what show prints is the profile with its comments, and a valid profile itself", async () => {
   // Of each shape a profile can have: a process for each of them all would take a minute.
   for (const name of ["read-heavy", "replica-scaling", "lock-coarse", "http-mixed", "large-values"]) {
-    const { status, stdout } = zabench("show", name);
-    assert.equal(status, EXIT.ok);
+    const { code, stdout } = await zabench.run("show", name);
+    assert.equal(code, EXIT.ok);
     const { text, profile } = loadProfile(name);
     assert.ok(stdout.startsWith(text.trimEnd()), `the text of ${name}`);
     assert.deepEqual(parseProfile(stdout, name), profile);
@@ -42,12 +37,12 @@ test("what show prints is the profile with its comments, and a valid profile its
   }
 });
 
-test("show resolves options over the profile, in words and as JSON", () => {
-  const { stdout } = zabench("show", "read-heavy", "--rate", "5000/s", "--rounds", "7");
+test("show resolves options over the profile, in words and as JSON", async () => {
+  const { stdout } = await zabench.run("show", "read-heavy", "--rate", "5000/s", "--rounds", "7");
   assert.match(stdout, /# Options over it: rate = 5000\/s, rounds = 7/);
   assert.match(stdout, /# loop:\n# {3}kind: open\n# {3}ratePerSecond: 5000/);
   assert.match(stdout, /# duration: 10\.00 s/);
-  const shown = JSON.parse(zabench("show", "read-heavy", "--rounds", "7", "--json").stdout);
+  const shown = JSON.parse((await zabench.run("show", "read-heavy", "--rounds", "7", "--json")).stdout);
   assert.equal(shown.resolved.rounds, 7);
   assert.equal(shown.resolved.durationMicros, 10_000_000);
   assert.deepEqual(shown.resolved.thresholds, { read: ["p(99)<1s"], write: ["p(99)<1s"] });
@@ -60,7 +55,7 @@ test("show resolves options over the profile, in words and as JSON", () => {
   );
 });
 
-test("a profile that is not there and a bad option are told, with exit code 2", () => {
+test("a profile that is not there and a bad option are told, with exit code 2", async () => {
   for (const args of [
     ["show", "no-such"],
     ["show", "read-heavy", "--rounds", "0"],
@@ -71,8 +66,8 @@ test("a profile that is not there and a bad option are told, with exit code 2", 
     ["sweep", "read-heavy", "--slo", "p(99)<1ms", "--probe", "10ms"],
     ["compare", "read-heavy", "--target", "core"],
   ]) {
-    const { status, stderr } = zabench(...args);
-    assert.equal(status, EXIT.usage, `${args.join(" ")}: ${stderr}`);
+    const { code, stderr } = await zabench.run(...args);
+    assert.equal(code, EXIT.usage, `${args.join(" ")}: ${stderr}`);
     assert.doesNotMatch(stderr, /\bat .*\.js:/, "no stack");
   }
 });

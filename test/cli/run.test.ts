@@ -1,73 +1,18 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { EXIT } from "../../src/base/user-error.js";
 import { readResult } from "../../src/report/files.js";
 import { core } from "../../src/targets/core/kind.js";
 import { startLyingProxy } from "../support/lying-proxy.js";
+import { Zabench } from "../support/zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "zabench-cli-"));
-const started = new Set<ChildProcess>();
-after(() => {
-  // One that a failed test left behind; its own exit handlers end its servers.
-  for (const child of started) child.kill("SIGTERM");
-  rmSync(folder, { recursive: true, force: true });
-});
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(...args: string[]): {
-  readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
-  said(text: RegExp): Promise<void>;
-} {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  started.add(child);
-  let stdout = "";
-  let stderr = "";
-  let look = (): void => undefined;
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    look();
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-    look();
-  });
-  const ended = once(child, "close").then(([code]) => {
-    started.delete(child);
-    return { code: code as number | null, stdout, stderr };
-  });
-  return {
-    child,
-    ended,
-    said: (text) =>
-      Promise.race([
-        new Promise<void>((resolve) => {
-          look = () => {
-            if (text.test(stdout) || text.test(stderr)) resolve();
-          };
-          look();
-        }),
-        ended.then(() => assert.fail(`ended before it said ${text}:\n${stdout}${stderr}`)),
-      ]),
-  };
-}
-
-async function zabench(...args: string[]): Promise<Ended> {
-  return await start(...args).ended;
-}
+const zabench = new Zabench(folder);
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 function childrenOf(pid: number): number[] {
   const tasks = readdirSync(`/proc/${pid}/task`);
@@ -101,7 +46,7 @@ function serversOf(pid: number): number[] {
 const SHORT = ["--duration", "300ms", "--warm-up", "0s", "--rounds", "1", "--connections", "5"];
 
 test("run on the core: a table for people, one JSON value for machines, and every report", async () => {
-  const { code, stdout, stderr } = await zabench("run", "read-heavy", "--target", "core", ...SHORT, "--json");
+  const { code, stdout, stderr } = await zabench.run("run", "read-heavy", "--target", "core", ...SHORT, "--json");
   assert.equal(code, EXIT.ok, stderr);
   const summary = JSON.parse(stdout) as {
     exitCode: number;
@@ -123,7 +68,7 @@ test("run on the core: a table for people, one JSON value for machines, and ever
 
 test("the lock and watch workloads on the core, with two workers", async () => {
   for (const profile of ["lock-exclusive", "watch-fanout"]) {
-    const { code, stdout, stderr } = await zabench("run", profile, ...SHORT, "--workers", "2", "--json");
+    const { code, stdout, stderr } = await zabench.run("run", profile, ...SHORT, "--workers", "2", "--json");
     const summary = JSON.parse(stdout) as { targets: { checks: { verdict: string }[] }[] };
     assert.deepEqual(
       summary.targets[0]!.checks.map((check) => check.verdict),
@@ -159,7 +104,7 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
 
 for (const [args, message] of REFUSED) {
   test(`exit 2: zabench ${args.join(" ")}`, async () => {
-    const { code, stderr } = await zabench(...args);
+    const { code, stderr } = await zabench.run(...args);
     assert.equal(code, EXIT.usage, stderr);
     assert.match(stderr, message);
     assert.ok(!stderr.includes("    at "), "no stack");
@@ -168,7 +113,7 @@ for (const [args, message] of REFUSED) {
 
 test("exit 2: a bad profile is one message with file, line and key", async () => {
   writeFileSync(join(folder, "bad.yaml"), "name: bad\nworkload: {kind: lock}\nconections: 3\nduration: 1s\n");
-  const { code, stderr } = await zabench("run", "bad.yaml");
+  const { code, stderr } = await zabench.run("run", "bad.yaml");
   assert.equal(code, EXIT.usage);
   assert.match(
     stderr,
@@ -178,7 +123,7 @@ test("exit 2: a bad profile is one message with file, line and key", async () =>
 });
 
 test("exit 2: a target that is not there", async () => {
-  const { code, stderr } = await zabench("run", "read-heavy", "--target", "zookeeper://127.0.0.1:1", ...SHORT);
+  const { code, stderr } = await zabench.run("run", "read-heavy", "--target", "zookeeper://127.0.0.1:1", ...SHORT);
   assert.equal(code, EXIT.usage);
   assert.match(stderr, /^zabench: .*127\.0\.0\.1:1/m);
 });
@@ -190,7 +135,7 @@ test("exit 3: a missed threshold", async () => {
     join(folder, "strict.yaml"),
     `${profile}warmUp: {min: 0s, max: 0s}\nthresholds: {read: ["p(50)<1us"]}\n`,
   );
-  const { code, stdout } = await zabench("run", "strict.yaml");
+  const { code, stdout } = await zabench.run("run", "strict.yaml");
   assert.equal(code, EXIT.regression, stdout);
   assert.match(stdout, /threshold: core, read p\(50\)<1us: observed \d+/);
 });
@@ -207,7 +152,7 @@ test("exit 4: a server whose history goes back, in the load or before it", async
     const proxy = await startLyingProxy(ensemble.members[0]!.client, every);
     try {
       const target = `zookeeper://127.0.0.1:${proxy.port}`;
-      const { code, stdout, stderr } = await zabench("run", "lied-to.yaml", "-t", target);
+      const { code, stdout, stderr } = await zabench.run("run", "lied-to.yaml", "-t", target);
       assert.equal(code, EXIT.inconsistent, stdout + stderr);
       assert.match(stdout, said);
     } finally {
@@ -218,7 +163,7 @@ test("exit 4: a server whose history goes back, in the load or before it", async
 });
 
 test("Ctrl-C: exit 130, what was measured is kept, and no server is left", async () => {
-  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
+  const run = zabench.start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
   await run.said(/round 1 of 1 [1-9]/);
   const servers = serversOf(run.child.pid!);
   assert.ok(servers.length > 0);
@@ -234,7 +179,7 @@ test("Ctrl-C: exit 130, what was measured is kept, and no server is left", async
 });
 
 test("Ctrl-C twice ends at once, and no server is left", async () => {
-  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1");
+  const run = zabench.start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1");
   await run.said(/round 1 of 1 \d/);
   const servers = serversOf(run.child.pid!);
   assert.ok(servers.length > 0);
@@ -247,7 +192,7 @@ test("Ctrl-C twice ends at once, and no server is left", async () => {
 });
 
 test("a server that dies in the middle: its name, exit 5, and what was measured is kept", async () => {
-  const run = start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
+  const run = zabench.start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
   await run.said(/round 1 of 1 [1-9]/);
   const server = serversOf(run.child.pid!).find(
     (pid) => readlinkSync(`/proc/${pid}/exe`) === realpathSync(process.execPath),
@@ -267,7 +212,7 @@ test("a server that dies in the middle: its name, exit 5, and what was measured 
 
 test("every command has help with examples", async () => {
   for (const command of ["run", "quickstart", "self-test"]) {
-    const { code, stdout } = await zabench(command, "--help");
+    const { code, stdout } = await zabench.run(command, "--help");
     assert.equal(code, EXIT.ok);
     assert.match(stdout, /^Examples:\n {2}\S/m);
   }

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { EXIT } from "../../src/base/user-error.js";
 import { etcd } from "../../src/targets/etcd/kind.js";
 import { haveReal } from "../support/real.js";
+import { Zabench } from "../support/zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "zabench-http-"));
+const zabench = new Zabench(folder);
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-function zabench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-  });
-}
 
 interface Summary {
   readonly targets: readonly {
@@ -34,7 +25,7 @@ const SHORT = ["--duration", "700ms", "--warm-up", "0s", "--rounds", "1", "--con
 for (const servers of ["1", "3"]) {
   test(`http-mixed on ${servers} server(s) of the core and of etcd`, async (context) => {
     if (!haveReal(context, (await etcd.find()).length > 0, etcd.name, etcd.remedy)) return;
-    const { stdout, stderr } = await zabench(
+    const { stdout, stderr } = await zabench.run(
       "run",
       "http-mixed",
       "-t",
@@ -69,7 +60,7 @@ for (const servers of ["1", "3"]) {
 }
 
 test("a target without an interface over HTTP, or one that is not known, is refused in one sentence", async () => {
-  const unfit = await zabench("run", "http-read", "-t", "zookeeper", ...SHORT);
+  const unfit = await zabench.run("run", "http-read", "-t", "zookeeper", ...SHORT);
   assert.equal(unfit.code, EXIT.usage);
   assert.match(unfit.stderr, /zookeeper.*core, etcd/);
 });

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../src/base/random.js";
 import { EXIT } from "../../src/base/user-error.js";
 import { profileNames } from "../../src/bench/profile/load.js";
@@ -16,24 +14,11 @@ import type { TargetKind } from "../../src/targets/target.js";
 import { zookeeper } from "../../src/targets/zookeeper/kind.js";
 import { haveReal } from "../support/real.js";
 import { runProfilesQuickly, sampleOf } from "../support/run-all.js";
+import { Zabench } from "../support/zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "zabench-run-"));
+const zabench = new Zabench(folder);
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-async function zabench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const [code] = (await once(child, "close")) as [number];
-  return { code, stdout, stderr };
-}
 
 async function rootsLeft(servers: string): Promise<readonly string[]> {
   const client = await connect({ servers });
@@ -64,7 +49,7 @@ for (const profile of ["read-heavy", "write-heavy", "lock-exclusive", "watch-fan
       if (!haveReal(context, (await kind.find()).length > 0, kind.name, kind.remedy)) return;
     }
     const labels = ["core", ...REAL.map((kind) => kind.name)];
-    const { stdout, stderr } = await zabench(
+    const { stdout, stderr } = await zabench.run(
       "run",
       profile,
       ...labels.flatMap((label) => ["-t", label]),
@@ -116,7 +101,7 @@ for (const kind of REAL) {
     try {
       const addresses = ensemble.members.map(({ client }) => `${client.host}:${client.port}`).join(",");
       const target = `${kind.name}://${addresses}`;
-      const { code, stdout, stderr } = await zabench(
+      const { code, stdout, stderr } = await zabench.run(
         "run",
         "write-heavy",
         "-t",
@@ -139,7 +124,7 @@ for (const kind of REAL) {
 }
 
 test("self-test tells what the generator reached and judges it", async () => {
-  const { code, stdout } = await zabench("self-test", "--json");
+  const { code, stdout } = await zabench.run("self-test", "--json");
   const outcomes = JSON.parse(stdout) as {
     depth: number;
     opsPerSecond: number;

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { EXIT } from "../../src/base/user-error.js";
 import { parseProfile } from "../../src/bench/profile/parse.js";
 import { parseObjective } from "../../src/bench/sweep/objectives.js";
@@ -16,24 +13,11 @@ import { etcd } from "../../src/targets/etcd/kind.js";
 import { zookeeper } from "../../src/targets/zookeeper/kind.js";
 import { fakeMemory, fakeParticipant } from "../support/fake-driver.js";
 import { haveReal } from "../support/real.js";
+import { Zabench } from "../support/zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "zabench-sweep-"));
+const zabench = new Zabench(folder);
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-async function zabench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const [code] = (await once(child, "close")) as [number];
-  return { code, stdout, stderr };
-}
 
 test("the capacity of a synthetic target in real threads is found within 5%", async () => {
   const capacityPerSecond = 2_000;
@@ -65,7 +49,7 @@ warmUp: {min: 500ms, max: 1s, steadiness: 50%}
 for (const kind of [core, zookeeper, etcd]) {
   test(`${kind.name}: the rate named passes four of five confirmations, and 1.25 times of it fails`, async (context) => {
     if (!haveReal(context, (await kind.find()).length > 0, kind.name, kind.remedy)) return;
-    const { code, stdout, stderr } = await zabench(
+    const { code, stdout, stderr } = await zabench.run(
       ...["sweep", "write-heavy", "-t", kind.name, "--slo", "p(99)<200ms", "--probe", "1s", "--tolerance", "20%"],
       ...["--warm-up", "6s", "--connections", "30", "--depth", "4", "--json"],
     );
@@ -100,7 +84,7 @@ for (const kind of [core, zookeeper, etcd]) {
 
 test("compare: six rounds in turns, an interval and a sentence for each ratio", async (context) => {
   if (!haveReal(context, (await zookeeper.find()).length > 0, zookeeper.name, zookeeper.remedy)) return;
-  const { code, stdout, stderr } = await zabench(
+  const { code, stdout, stderr } = await zabench.run(
     ...["compare", "read-heavy", "-t", "core", "-t", "zookeeper", "--duration", "1s", "--warm-up", "12s", "--json"],
   );
   const summary = JSON.parse(stdout) as {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type RandomSource, randomBelow } from "../../src/base/random.js";
 import { EXIT } from "../../src/base/user-error.js";
 import { readResult } from "../../src/report/files.js";
+import { Zabench } from "./zabench.js";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+/** Of all of them. */
+const TIMEOUT_MS = 15 * 60_000;
 
 /** So many of them, each as likely as any other. */
 export function sampleOf(names: readonly string[], count: number, random: RandomSource): readonly string[] {
@@ -21,16 +20,7 @@ export function sampleOf(names: readonly string[], count: number, random: Random
 /** `run all --quick` of these profiles, on every target they name: every check is made and holds. */
 export async function runProfilesQuickly(folder: string, names: readonly string[]): Promise<void> {
   const args = ["run", "all", "--quick", "--only", names.join(","), "--out", "all", "--json"];
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const [code] = (await once(child, "close")) as [number];
+  const { code, stdout, stderr } = await new Zabench(folder, TIMEOUT_MS).run(...args);
   const { exitCode, profiles } = JSON.parse(stdout) as {
     exitCode: number;
     profiles: { name: string; exitCode: number; report: string; targets: { label: string }[] }[];
