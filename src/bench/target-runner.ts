@@ -274,15 +274,22 @@ export class TargetRunner {
     const shared = new LoadShared(pool.workers, kindOf(workload).regionWords(profile, workload));
     const job = this.job(round, shared);
     let opened = false;
+    const populating = pool.populate(job);
+    let opening: Promise<void> | undefined;
     try {
-      await this.prepared(pool.populate(job), job);
-      await this.prepared(pool.open(job), job);
+      await this.prepared(populating, job);
+      opening = pool.open(job);
+      await this.prepared(opening, job);
       opened = true;
       return await use(shared);
     } finally {
-      if (opened) await within(CLEAN_UP_MS, pool.close());
-      const staying = this.context.leaveNothing || !this.participant.ensemble.managed;
-      if (!signal.aborted && staying) await within(CLEAN_UP_MS, pool.remove(job));
+      const { managed } = this.participant.ensemble;
+      // After Ctrl-C a managed ensemble is stopped, and goes with all it holds; another one's owner finds nothing of ours.
+      const staying = !managed || (this.context.leaveNothing && !signal.aborted);
+      // What was given up half-way would go on behind the removal.
+      if (staying && signal.aborted) await within(CLEAN_UP_MS, opening ?? populating);
+      if (opened || (staying && opening !== undefined)) await within(CLEAN_UP_MS, pool.close());
+      if (staying) await within(CLEAN_UP_MS, pool.remove(job));
     }
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../../src/base/user-error.js";
+import { connect } from "../../src/client/client.js";
 import { readResult } from "../../src/report/files.js";
 import { core } from "../../src/targets/core/kind.js";
 import { startLyingProxy } from "../support/lying-proxy.js";
@@ -189,6 +190,26 @@ test("Ctrl-C twice ends at once, and no server is left", async () => {
   const { code } = await run.ended;
   assert.equal(code, EXIT.interrupted);
   await allGone(servers);
+});
+
+test("Ctrl-C leaves nothing on an ensemble of somebody else", async (context) => {
+  const ensemble = await core.start({ servers: 1 });
+  context.after(() => ensemble.stop());
+  const { host, port } = ensemble.members[0]!.client;
+  const client = await connect({ servers: `${host}:${port}` });
+  context.after(() => client.close());
+  const attached = ["-t", `zookeeper://${host}:${port}`, "--duration", "60s", "--rounds", "1"];
+  for (const [profile, warmUp, phase] of [
+    ["codis-routing", "60s", /warming up, [1-9]/],
+    ["kafka-metadata", "0s", /round 1 of 1 [1-9]/],
+  ] as const) {
+    const run = zabench.start("run", profile, ...attached, "--warm-up", warmUp);
+    await run.said(phase);
+    run.child.kill("SIGINT");
+    const { code, stderr } = await run.ended;
+    assert.equal(code, EXIT.interrupted, stderr);
+    assert.deepEqual((await client.getChildren("/zabench")).children, [], `${profile}, ${phase}`);
+  }
 });
 
 test("a server that dies in the middle: its name, exit 5, and what was measured is kept", async () => {
