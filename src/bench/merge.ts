@@ -118,18 +118,52 @@ export class SecondMerger {
   }
 }
 
-/** A check that observed nothing is `unknown`: it would otherwise be green by accident. */
-export function mergeChecks(tallies: readonly CheckTally[]): CheckRecord[] {
-  const names = [...new Set(tallies.map((tally) => tally.name))];
+/**
+ * Judges each check over windows of load that began anew each, such as rounds; `windows` holds what all workers tallied in
+ * each. A check is `valid` only where every window observed something of it and left nothing unjudged: what one round has
+ * shown says nothing of another one. Without that it is `unknown`, for it would be green by accident.
+ */
+export function mergeChecks(windows: readonly (readonly CheckTally[])[]): CheckRecord[] {
+  const names = [...new Set(windows.flat().map((tally) => tally.name))];
   return names.map((name) => {
-    const own = tallies.filter((tally) => tally.name === name);
-    const observations = own.reduce((sum, tally) => sum + tally.observations, 0);
-    const violations = own.reduce((sum, tally) => sum + tally.violations, 0);
-    const first = own.find((tally) => tally.detail !== "")?.detail ?? "";
-    if (violations > 0) {
-      return { name, verdict: "invalid", detail: `${violations} violations, the first: ${first}`, observations };
+    const each = windows.map((window) => totalTally(window.filter((tally) => tally.name === name)));
+    const all = totalTally(each);
+    const { observations } = all;
+    if (all.violations > 0) {
+      const first = each.find((tally) => tally.violations > 0) as TallyTotal;
+      const detail = `${all.violations} violations, the first: ${first.detail}`;
+      return { name, verdict: "invalid", detail, observations };
+    }
+    if (all.unjudged > 0) {
+      const first = each.find((tally) => tally.unjudged > 0) as TallyTotal;
+      return {
+        name,
+        verdict: "unknown",
+        detail: `${all.unjudged} not judged, the first: ${first.detail}`,
+        observations,
+      };
     }
     if (observations === 0) return { name, verdict: "unknown", detail: "nothing was observed", observations };
+    const observed = each.filter((tally) => tally.observations > 0).length;
+    if (observed < each.length) {
+      const detail = `something was observed in ${observed} of ${each.length} rounds only`;
+      return { name, verdict: "unknown", detail, observations };
+    }
     return { name, verdict: "valid", detail: "", observations };
   });
+}
+
+type TallyTotal = Omit<CheckTally, "name">;
+
+/** The detail is of the first that is violated, else of the first with something unjudged. */
+function totalTally(tallies: readonly TallyTotal[]): TallyTotal {
+  const sum = (figure: "observations" | "violations" | "unjudged"): number =>
+    tallies.reduce((total, tally) => total + tally[figure], 0);
+  const telling = tallies.find((tally) => tally.violations > 0) ?? tallies.find((tally) => tally.unjudged > 0);
+  return {
+    observations: sum("observations"),
+    violations: sum("violations"),
+    unjudged: sum("unjudged"),
+    detail: telling?.detail ?? "",
+  };
 }

@@ -67,7 +67,7 @@ export interface Progress {
   readonly runner: TargetRunner;
   warmUp: TargetResult["warmUp"];
   readonly rounds: RoundOutcome[];
-  /** Checks of what was measured beside the rounds. */
+  /** Checks of what was measured beside the rounds, judged as one window: a probe alone is too short for what is rare. */
   readonly checks: CheckTally[];
   /** What a client found that ended the run: a promise of the protocol that a server of this target broke. */
   broken: CheckRecord | undefined;
@@ -217,7 +217,9 @@ function targetResult(profile: Profile, progress: Progress): TargetResult {
     operations,
     metrics: metricsOf(profile, operations, rounds, reports, durationMicros),
     checks: [
-      ...mergeChecks([...progress.rounds.flatMap((round) => round.checks), ...progress.checks]),
+      ...mergeChecks(
+        [...progress.rounds.map((round) => round.checks), progress.checks].filter((window) => window.length > 0),
+      ),
       ...(progress.broken === undefined ? [] : [progress.broken]),
     ],
     outages: [],

@@ -107,7 +107,9 @@ export interface CheckTally {
   readonly name: string;
   readonly observations: number;
   readonly violations: number;
-  /** The first violation, for people; "" where there is none. */
+  /** What had to be judged and could not be; then the check is not known to hold. */
+  readonly unjudged: number;
+  /** The first violation, else the first of what could not be judged, for people; "" where there is neither. */
   readonly detail: string;
 }
 
