@@ -240,8 +240,18 @@ export interface CoarseLockSession {
   close(): Promise<void>;
 }
 
+/** A session that is told of changes. */
+export interface FlushableSession {
+  /**
+   * Resolves when everything that this session is to be told of changes acknowledged before the call has been told: what
+   * has not been told then was lost. Throws where the connection is lost. Only where the target promises an order between
+   * events and replies.
+   */
+  flush?(): Promise<void>;
+}
+
 /** Watches in the target's own idiom: one-shot and re-armed; a stream. */
-export interface WatchSession {
+export interface WatchSession extends FlushableSession {
   /**
    * Calls `onChange` for the change that follows, with where it stands in the server's history; keeps watching. A driver
    * that has to re-arm reads the value while it does so, and reports a change it would have missed.
@@ -256,7 +266,7 @@ export interface WatchSession {
 }
 
 /** A list of who is there, members of a group for one, which each enters for itself. */
-export interface RosterSession {
+export interface RosterSession extends FlushableSession {
   /** Until it leaves, or the session is over; once at a time. Resolves once others can see it. */
   enter(name: string): Promise<void>;
   leave(): Promise<void>;
@@ -285,7 +295,7 @@ export interface TopicMessage {
 }
 
 /** Topics whose subscribers get every message, in the order of publication. */
-export interface PubSubSession {
+export interface PubSubSession extends FlushableSession {
   /**
    * Publishes a message of `valueBytes` bytes, and forgets the one of the same publisher `retained` before it. May be repeated
    * where it failed: the message is published once.
@@ -300,6 +310,8 @@ export interface PubSubSession {
 }
 
 export interface MovingWatchSession extends WatchSession {
+  /** How long the server lets it live without hearing of it. */
+  readonly timeoutMs: number;
   /**
    * Loses its connection, calls `onAway`, and connects again after `awayMs` at the earliest, to the next server where there
    * are several. Resolves once the server has all watches of the session again; `connectedAtMs` (by performance.now) is

@@ -420,6 +420,11 @@ class FakeWatchSession implements WatchSession {
     return Promise.resolve(order);
   }
 
+  /** Every watch looks once in each turn of the event loop. */
+  async flush(): Promise<void> {
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();

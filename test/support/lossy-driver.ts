@@ -7,8 +7,17 @@ import { ZooKeeperDriver } from "../../src/targets/zookeeper/driver.js";
  * What goes wrong in the session of connection 1, which is otherwise the real one. "event": one of its callbacks is not
  * called; of a list, those after it are not either, since every call brings all of it. "repeat": a callback is called
  * twice. "session": it is another one after it was resumed. "ephemeral": it is not there when it is looked for.
+ * Two are no loss: "late": everything it is told or answered comes after `LATE_MS`. "silent": after a while it is told and answered
+ * nothing any more.
  */
-export type Loss = "event" | "repeat" | "session" | "ephemeral";
+export type Loss = "event" | "repeat" | "session" | "ephemeral" | "late" | "silent";
+
+/** Longer than the session timeout of the runs it is for. */
+const LATE_MS = 1_200;
+/** Later than the lead-in of those runs, and before their end. */
+const SILENT_AFTER_MS = 800;
+/** What a session answers that is late or silent. */
+const SLOW_ANSWERS = ["flush", "resume", "move"] as const;
 
 /** The first of a list brings what is there at first. */
 const FIRST_LOST_LIST = 2;
@@ -24,6 +33,8 @@ export function openLossyDriver(members: readonly Address[], loss: Loss | undefi
 
 class LossyDriver extends ZooKeeperDriver {
   private readonly loss: Loss | undefined;
+  /** Of the first session that is meddled with; there may be many, one after the other. */
+  private silentFromMs: number | undefined;
 
   constructor(members: readonly Address[], loss: Loss | undefined) {
     super("core", members);
@@ -32,7 +43,10 @@ class LossyDriver extends ZooKeeperDriver {
 
   override async openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
     const session = await super.openSession(recipe, options);
-    if (this.loss !== undefined && options.index === LOSSY_CONNECTION) plant(session, this.loss);
+    if (this.loss !== undefined && options.index === LOSSY_CONNECTION) {
+      this.silentFromMs ??= performance.now() + SILENT_AFTER_MS;
+      plant(session, this.loss, this.silentFromMs);
+    }
     return session;
   }
 }
@@ -40,14 +54,17 @@ class LossyDriver extends ZooKeeperDriver {
 type Callback = (...values: never[]) => void;
 
 /** Replaces methods of one session. */
-function plant(session: object, loss: Loss): void {
+function plant(session: object, loss: Loss, silentFromMs: number): void {
   let calls = 0;
   const wrap =
     (callback: Callback, whole: boolean): Callback =>
     (...values) => {
       calls++;
-      const lost = loss === "event" && (whole ? calls >= FIRST_LOST_LIST : calls === 1);
-      if (!lost) callback(...values);
+      const lost =
+        (loss === "event" && (whole ? calls >= FIRST_LOST_LIST : calls === 1)) ||
+        (loss === "silent" && performance.now() > silentFromMs);
+      if (loss === "late") setTimeout(() => callback(...values), LATE_MS);
+      else if (!lost) callback(...values);
       if (loss === "repeat" && calls === 1) callback(...values);
     };
   const replaced: Record<string, unknown> = {};
@@ -61,6 +78,19 @@ function plant(session: object, loss: Loss): void {
     if (method === undefined) continue;
     // The callback is the last argument of each.
     replaced[name] = (...values: unknown[]) => method(...values.slice(0, -1), wrap(values.at(-1) as Callback, whole));
+  }
+  if (loss === "late" || loss === "silent") {
+    for (const name of SLOW_ANSWERS) {
+      const method = methods[name]?.bind(session);
+      // To move is what comes before the events that are lost.
+      if (method === undefined || (name === "move" && loss === "silent")) continue;
+      replaced[name] = async (...values: unknown[]) => {
+        if (loss === "silent" && performance.now() > silentFromMs) await new Promise(() => undefined);
+        const answer = await method(...values);
+        if (loss === "late") await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+        return answer;
+      };
+    }
   }
   if (loss === "session") {
     const resume = methods["resume"]?.bind(session);

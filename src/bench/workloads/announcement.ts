@@ -1,9 +1,12 @@
 import type { SharedRegion } from "../../workers/load-shared.js";
+import type { ActorTurns } from "./actor.js";
 
 /** A cache line, so that announcements do not disturb each other. */
 export const ANNOUNCEMENT_WORDS = 16;
 const ARRIVED = 0;
 const DELIVERED = 1;
+/** Behind the longs. */
+const ACKNOWLEDGED = 6;
 /** Longs. */
 const SUBJECT = 1;
 const STARTED = 2;
@@ -34,6 +37,7 @@ export class Announcement {
   begin(subject: number, startedMicros: number): void {
     Atomics.store(this.words, this.at + ARRIVED, 0);
     Atomics.store(this.words, this.at + DELIVERED, WAITING);
+    Atomics.store(this.words, this.at + ACKNOWLEDGED, 0);
     Atomics.store(this.longs, this.longAt + STARTED, BigInt(Math.round(startedMicros)));
     // Last: who reads the subject finds the rest in place.
     Atomics.store(this.longs, this.longAt + SUBJECT, BigInt(subject) + 1n);
@@ -46,6 +50,15 @@ export class Announcement {
 
   get startedMicros(): number {
     return Number(Atomics.load(this.longs, this.longAt + STARTED));
+  }
+
+  /** By who announces: it has happened, so that from now on everybody can be told of it. */
+  acknowledge(): void {
+    Atomics.store(this.words, this.at + ACKNOWLEDGED, 1);
+  }
+
+  get acknowledged(): boolean {
+    return Atomics.load(this.words, this.at + ACKNOWLEDGED) === 1;
   }
 
   /** Someone was told: returns how often that has happened, this time included. */
@@ -84,15 +97,19 @@ export class Announcement {
 
 const WATCHDOG_MS = 50;
 
-/** Waits until all have been told; false after `patienceMs`. */
-export async function allTold(announcement: Announcement, patienceMs: number): Promise<boolean> {
-  const untilMs = performance.now() + patienceMs;
+/**
+ * Waits until all have been told, as long as that takes: a slow target is no wrong one. False where the round is given up
+ * before; that counts as `operation` UNANSWERED.
+ */
+export async function allTold(announcement: Announcement, turns: ActorTurns, operation: string): Promise<boolean> {
+  const waiting = turns.begin(operation);
   const watchdog = setInterval(() => {
-    if (performance.now() > untilMs) announcement.giveUp();
+    if (turns.givenUp) announcement.giveUp();
   }, WATCHDOG_MS);
   try {
     return await announcement.delivered();
   } finally {
     clearInterval(watchdog);
+    turns.dropped(waiting);
   }
 }

@@ -1,4 +1,5 @@
 import type { SharedRegion } from "../../workers/load-shared.js";
+import type { ActorTurns } from "./actor.js";
 
 /** 32-bit words of `PhaseWords`: a cache line. */
 export const PHASE_WORDS = 16;
@@ -57,11 +58,10 @@ export class PhaseWords {
     return Atomics.load(this.words, ARRIVED);
   }
 
-  /** By who leads: resolves once there have been `arrivals` of them; false after `patienceMs`. */
-  async arrived(arrivals: number, patienceMs: number): Promise<boolean> {
-    const untilMs = performance.now() + patienceMs;
+  /** By who leads: resolves once there have been `arrivals` of them, however slow; false where the round is given up. */
+  async arrived(arrivals: number, turns: Pick<ActorTurns, "givenUp">): Promise<boolean> {
     while (this.arrivals < arrivals) {
-      if (performance.now() > untilMs) return false;
+      if (turns.givenUp) return false;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     return true;

@@ -2,6 +2,7 @@ import type { ZooKeeperClient } from "../../client/client.js";
 import { ConfigurationCache } from "../../client/recipes/configuration-cache.js";
 import type { SessionOptions, WatchSession } from "../driver.js";
 import { changeValues } from "./change-values.js";
+import { flushEvents } from "./flush-events.js";
 import { keyPath } from "./keys.js";
 
 /** A `ConfigurationCache` for each value: a persistent watch, and a read after each event. */
@@ -30,6 +31,10 @@ export class ZooKeeperConfigurationSession implements WatchSession {
 
   async change(key: number, count = 1): Promise<number> {
     return await changeValues(this.client, this.root, key, count, this.value);
+  }
+
+  async flush(): Promise<void> {
+    await flushEvents(this.client);
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { assert } from "../../base/assert.js";
 import type { ZooKeeperClient } from "../../client/client.js";
 import { GroupMembership, type Membership } from "../../client/recipes/group-membership.js";
 import type { RosterSession } from "../driver.js";
+import { flushEvents } from "./flush-events.js";
 
 /** The `GroupMembership` recipe; the name is the member's data. */
 export class ZooKeeperMembershipSession implements RosterSession {
@@ -27,6 +28,10 @@ export class ZooKeeperMembershipSession implements RosterSession {
 
   async observe(onNames: (names: readonly string[]) => void): Promise<void> {
     await this.group.watch((members) => onNames(members.map((member) => String(member.data))));
+  }
+
+  async flush(): Promise<void> {
+    await flushEvents(this.client);
   }
 
   async close(): Promise<void> {

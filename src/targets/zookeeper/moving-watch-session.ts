@@ -3,6 +3,11 @@ import { ZooKeeperWatchSession } from "./watch-session.js";
 
 /** The client sets its watches again by itself, with the zxid it has seen last, so that the server tells what it missed. */
 export class ZooKeeperMovingWatchSession extends ZooKeeperWatchSession implements MovingWatchSession {
+  /** As the server granted it. */
+  get timeoutMs(): number {
+    return this.client.sessionTimeoutMs;
+  }
+
   async move(
     awayMs: number,
     onAway: () => void,

@@ -6,6 +6,7 @@ import { ensurePath } from "../../client/recipes/ensure-path.js";
 import type { WatchEvent } from "../../client/watches.js";
 import type { PubSubSession, SessionOptions, TopicMessage } from "../driver.js";
 import { messageName, parseMessageName } from "../message-name.js";
+import { flushEvents } from "./flush-events.js";
 
 type Receive = (message: TopicMessage, order: number) => void;
 
@@ -47,6 +48,10 @@ export class ZooKeeperPubSubSession implements PubSubSession {
     const folder = await this.folderOf(topic);
     const subscription = new Subscription(this.client, topic, folder, onMessage);
     await subscription.begin();
+  }
+
+  async flush(): Promise<void> {
+    await flushEvents(this.client);
   }
 
   async close(): Promise<void> {

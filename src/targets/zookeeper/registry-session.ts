@@ -2,6 +2,7 @@ import { assert } from "../../base/assert.js";
 import type { ZooKeeperClient } from "../../client/client.js";
 import { type Discovery, type Registration, ServiceRegistry } from "../../client/recipes/service-registry.js";
 import type { RegistrySession } from "../driver.js";
+import { flushEvents } from "./flush-events.js";
 
 const SERVICE = "service";
 
@@ -40,6 +41,10 @@ export class ZooKeeperRegistrySession implements RegistrySession {
 
   pick(): string | undefined {
     return this.discovery?.pick()?.address;
+  }
+
+  async flush(): Promise<void> {
+    await flushEvents(this.client);
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { isZooKeeperError } from "../../client/errors.js";
 import { overConnectionLoss } from "../../client/recipes/retry.js";
 import type { SessionOptions, WatchSession } from "../driver.js";
 import { changeValues } from "./change-values.js";
+import { flushEvents } from "./flush-events.js";
 import { keyPath } from "./keys.js";
 
 export class ZooKeeperWatchSession implements WatchSession {
@@ -44,6 +45,10 @@ export class ZooKeeperWatchSession implements WatchSession {
 
   async change(key: number, count = 1): Promise<number> {
     return await changeValues(this.client, this.root, key, count, this.value);
+  }
+
+  async flush(): Promise<void> {
+    await flushEvents(this.client);
   }
 
   async close(): Promise<void> {

@@ -26,7 +26,8 @@ const SESSION_STORM = "{kind: session-storm, interval: 100ms}";
 
 async function run(workload: string, loss: Loss | undefined): Promise<TargetResult> {
   // Patience where all is well: this may be a busy machine.
-  const [duration, sessionTimeout] = loss === undefined ? ["1500ms", "10s"] : ["500ms", "1s"];
+  const sessionTimeout = loss === undefined ? "10s" : "1s";
+  const duration = loss === undefined || loss === "silent" ? "1500ms" : "500ms";
   const text = `
 name: planted
 workload: ${workload}
@@ -92,5 +93,29 @@ for (const [loss, workload, name] of PLANTED) {
     const target = await run(workload, loss);
     const check = target.checks.find((each) => each.name === name);
     assert.equal(check?.verdict, "invalid", JSON.stringify(target.checks));
+  });
+}
+
+const PUB_SUB = "{kind: pub-sub, topics: 1, publishers: 2, window: 2}";
+const LATE = ["{kind: watch-fanout}", WATCH_RECONNECT, GROUP_MEMBERSHIP, PUB_SUB, SESSION_STORM];
+const SILENT = [WATCH_MANY, WATCH_RECONNECT, SERVICE_REGISTRY, PUB_SUB, SESSION_STORM];
+
+for (const workload of LATE) {
+  test(`a session that is slower than the session timeout is not called wrong: ${workload}`, async () => {
+    const target = await run(workload, "late");
+    for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+  });
+}
+
+for (const workload of SILENT) {
+  test(`what nobody answered is unanswered, and the check is unknown: ${workload}`, async () => {
+    const target = await run(workload, "silent");
+    for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+    assert.ok(
+      target.checks.some((check) => check.verdict === "unknown" && /not judged/.test(check.detail)),
+      JSON.stringify(target.checks),
+    );
+    const unanswered = target.operations.reduce((sum, operation) => sum + (operation.errors["UNANSWERED"] ?? 0), 0);
+    assert.ok(unanswered > 0, JSON.stringify(target.operations.map(({ name, errors }) => ({ name, errors }))));
   });
 }

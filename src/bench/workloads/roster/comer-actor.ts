@@ -55,9 +55,15 @@ export class ComerActor implements Actor {
     }
   }
 
-  /** All have acted or were given up: what has not been learnt by now never was. */
   settle(): Promise<void> {
-    if (this.waiting) this.blame();
+    const { plan, announcement } = this;
+    const missing = plan.observers - announcement.arrived;
+    if (!this.waiting || this.words.doubtful || missing <= 0) return Promise.resolve();
+    const { generation, entered } = ofSubject(announcement.subject);
+    this.delivery.unjudged(
+      `${missing} of ${plan.observers} ${plan.observer}s had not learnt that ${plan.comer} ` +
+        `${nameOf({ comer: this.comer, generation })} had ${entered ? "come" : "gone"} when the round was given up`,
+    );
     return Promise.resolve();
   }
 
@@ -100,12 +106,13 @@ export class ComerActor implements Actor {
       if (!(error instanceof AssertionError)) this.words.doubt();
       throw error;
     }
+    this.announcement.acknowledge();
     this.waiting = true;
-    const told = await allTold(this.announcement, this.stage.job.sessionTimeoutMs);
-    if (turns.givenUp) return false;
-    if (!told) this.blame();
+    const { allLearntEntered, allLearntLeft } = this.plan.operations;
+    const all = ofSubject(subject).entered ? allLearntEntered : allLearntLeft;
+    if (!(await allTold(this.announcement, turns, all))) return false;
     this.waiting = false;
-    return told || this.words.doubtful;
+    return true;
   }
 
   private async stay(
@@ -122,16 +129,5 @@ export class ComerActor implements Actor {
       if (report === undefined || !("report" in session) || turns.over) continue;
       await timed(turns, report, () => session.report(randomBelow(this.stage.random, LOAD_MAX)));
     }
-  }
-
-  private blame(): void {
-    const { plan, announcement, stage } = this;
-    this.waiting = false;
-    if (this.words.doubtful) return;
-    const { generation, entered } = ofSubject(announcement.subject);
-    this.delivery.violated(
-      `${plan.observers - announcement.arrived} of ${plan.observers} ${plan.observer}s did not learn that ${plan.comer} ` +
-        `${nameOf({ comer: this.comer, generation })} had ${entered ? "come" : "gone"} within ${stage.job.sessionTimeoutMs} ms`,
-    );
   }
 }

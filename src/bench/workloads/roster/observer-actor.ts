@@ -4,6 +4,7 @@ import type { Tally } from "../../load/tally.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
 import type { Announcement } from "../announcement.js";
 import { CastWords } from "../cast-words.js";
+import { flushed } from "../flushed.js";
 import { openStageSession } from "../stage-session.js";
 import { lifeOf, nameOf, observerName, ofSubject } from "./names.js";
 import type { RosterPlan } from "./roster-plan.js";
@@ -64,28 +65,37 @@ export class ObserverActor implements Actor {
     await finished;
   }
 
-  settle(): Promise<void> {
-    if (this.words.doubtful) return Promise.resolve();
-    const { plan } = this;
-    for (let comer = 0; comer < plan.comers; comer++) {
-      const { subject } = this.announcements[comer] as Announcement;
-      if (subject === -1) continue;
-      const { generation, entered } = ofSubject(subject);
-      if ((this.present[comer] === generation) === entered) continue;
-      this.delivery.violated(
-        `in the end ${this.name} ${entered ? "missed" : "still listed"} ${plan.comer} ${nameOf({ comer, generation })}`,
-      );
+  async settle(): Promise<void> {
+    if (this.words.doubtful) return;
+    const announced = this.announcements.map(({ acknowledged, subject }) => (acknowledged ? subject : -1));
+    if (this.amiss(announced).length === 0) return;
+    const conclusive = await flushed(this.session);
+    for (const detail of this.amiss(announced)) {
+      if (conclusive) this.delivery.violated(detail);
+      else this.delivery.unjudged(detail);
     }
-    if (plan.observersEnter && this.observersShown !== plan.observers) {
-      this.delivery.violated(
-        `in the end ${this.name} listed ${this.observersShown} of ${plan.observers} ${plan.observer}s that stayed`,
-      );
-    }
-    return Promise.resolve();
   }
 
   async close(): Promise<void> {
     await this.session?.close();
+  }
+
+  /** What the list shows otherwise than the last subject of each comer says; -1 where that says nothing. */
+  private amiss(announced: readonly number[]): string[] {
+    const { plan } = this;
+    const found = announced.flatMap((subject, comer) => {
+      if (subject === -1) return [];
+      const { generation, entered } = ofSubject(subject);
+      if ((this.present[comer] === generation) === entered) return [];
+      const name = nameOf({ comer, generation });
+      return [`in the end ${this.name} ${entered ? "missed" : "still listed"} ${plan.comer} ${name}`];
+    });
+    if (plan.observersEnter && this.observersShown !== plan.observers) {
+      found.push(
+        `in the end ${this.name} listed ${this.observersShown} of ${plan.observers} ${plan.observer}s that stayed`,
+      );
+    }
+    return found;
   }
 
   private read(names: readonly string[]): void {

@@ -14,6 +14,7 @@ export class IdleSession implements Actor {
   private readonly words: CastWords;
   private readonly kept: Tally;
   private session: LifecycleSession | undefined;
+  private waking = false;
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -32,22 +33,28 @@ export class IdleSession implements Actor {
     await this.words.finished();
     turns.add("disconnects", session.disconnects);
     const attempt = turns.begin("wake");
+    this.waking = true;
     try {
       const holds = await session.holds();
+      this.waking = false;
       turns.succeeded(attempt);
-      this.judge(holds, "what it held was gone");
+      if (turns.givenUp) return;
+      this.kept.observations++;
+      if (!holds) this.kept.violated(`what idle session ${this.stage.index} held was gone, and the session was not`);
     } catch (error) {
+      this.waking = false;
       turns.failed(attempt, error);
-      if (!turns.givenUp) this.judge(false, failureName(error));
+      // A client too busy to be heard loses its session by rights, and one without an answer knows nothing.
+      if (!turns.givenUp) this.kept.unjudged(`idle session ${this.stage.index} failed with ${failureName(error)}`);
     }
+  }
+
+  settle(): Promise<void> {
+    if (this.waking) this.kept.unjudged(`idle session ${this.stage.index} had no answer when the round was given up`);
+    return Promise.resolve();
   }
 
   async close(): Promise<void> {
     await this.session?.close();
-  }
-
-  private judge(holds: boolean, otherwise: string): void {
-    this.kept.observations++;
-    if (!holds) this.kept.violated(`idle session ${this.stage.index} did not last: ${otherwise}`);
   }
 }

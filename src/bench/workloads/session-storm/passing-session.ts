@@ -1,12 +1,13 @@
-import { assert } from "../../../base/assert.js";
+import { AssertionError, assert } from "../../../base/assert.js";
 import { randomFraction } from "../../../base/random.js";
 import type { LifecycleSession } from "../../../targets/driver.js";
 import { nowMicros } from "../../load/clock.js";
 import type { Tally } from "../../load/tally.js";
 import type { SessionStormWorkload } from "../../profile/profile.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
+import { endedEarly, SessionReplaced, saysSessionOver } from "../early-loss.js";
 import { StepFailed, timed } from "../steps.js";
-import { heldName, phasesOf, StormWords } from "./storm-words.js";
+import { CLOSED, heldName, phasesOf, StormWords, UNCERTAIN } from "./storm-words.js";
 
 /**
  * In every wave: a session that is begun and holds an ephemeral, moves to another connection, and is closed or abandoned.
@@ -68,7 +69,7 @@ export class PassingSession implements Actor {
   private async begin(turns: ActorTurns, wave: number): Promise<void> {
     const { job, index, driver } = this.stage;
     const { members, root } = job;
-    this.words.lastHeard(index).exchange(0);
+    this.words.lastHeard(index).exchange(UNCERTAIN);
     const sessionTimeoutMs = this.workload.timeoutMs;
     const session = await timed(turns, "connect", () =>
       driver.openSession("lifecycle", { members, index, root, sessionTimeoutMs }),
@@ -82,13 +83,39 @@ export class PassingSession implements Actor {
     const { session } = this;
     if (session === undefined) return;
     const name = heldName(this.stage.index, wave);
-    const same = await timed(turns, "resume", () => session.resume());
+    const leftMicros = nowMicros();
+    if (!(await this.resumes(turns, session))) {
+      this.session = undefined;
+      const silentMs = (nowMicros() - leftMicros) / 1_000;
+      const detail = `session ${name} was over when its connection was back after ${Math.round(silentMs)} ms`;
+      if (!turns.givenUp) {
+        if (endedEarly(silentMs, session.timeoutMs)) this.resumed.violated(detail);
+        else this.resumed.unjudged(detail);
+      }
+      await session.close();
+      return;
+    }
     this.resumed.observations++;
-    if (!same) this.resumed.violated(`session ${name} was over when its connection was back`);
     this.heardMicros = nowMicros();
     const holds = await timed(turns, "verify", () => session.holds());
     this.kept.observations++;
     if (!holds) this.kept.violated(`session ${name} has lost its ephemeral by changing its connection`);
+  }
+
+  /** False where the session is over, which is recorded as a failure. */
+  private async resumes(turns: ActorTurns, session: LifecycleSession): Promise<boolean> {
+    const attempt = turns.begin("resume");
+    try {
+      const same = await session.resume();
+      if (same) turns.succeeded(attempt);
+      else turns.failed(attempt, new SessionReplaced("another session came back"));
+      return same;
+    } catch (error) {
+      if (error instanceof AssertionError) throw error;
+      turns.failed(attempt, error);
+      if (saysSessionOver(error)) return false;
+      throw new StepFailed("resume failed", { cause: error });
+    }
   }
 
   private async part(turns: ActorTurns): Promise<void> {
@@ -100,6 +127,7 @@ export class PassingSession implements Actor {
       await session.abandon();
     } else {
       await timed(turns, "close", () => session.close());
+      this.words.lastHeard(this.stage.index).exchange(CLOSED);
     }
   }
 }

@@ -5,17 +5,25 @@ import type { Tally } from "../../load/tally.js";
 import type { SessionStormWorkload } from "../../profile/profile.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
 import { StepFailed, stepOf } from "../steps.js";
-import { heldName, phasesOf, StormWords } from "./storm-words.js";
+import { CLOSED, heldName, phasesOf, StormWords, UNCERTAIN } from "./storm-words.js";
 
 /** A session is gone within this many times its timeout, and the grace. */
 const TIMEOUTS_MAX = 2;
 const GRACE_MS = 1_000;
+
+/** What an abandoned session holds. */
+interface Abandoned {
+  readonly heardMicros: number;
+  /** When a read that began beyond its time first showed it; 0 before. */
+  overdueMicros: number;
+}
 /** While sessions expire that have been abandoned. */
 const LOOK_MS = 20;
 
 /**
  * Leads the waves, and sees from outside what is held. Checks: what a closed session held is gone when the close was
  * answered, what an abandoned one held is gone in time (ephemerals-gone), and not before its time (expiry-not-early).
+ * Overdue is only what two reads have shown beyond its time, a grace apart: a server that stood still in between is slow.
  */
 export class StormObserver implements Actor {
   private readonly stage: Stage;
@@ -24,8 +32,10 @@ export class StormObserver implements Actor {
   private readonly kept: Tally;
   private readonly gone: Tally;
   private readonly notEarly: Tally;
-  /** What abandoned sessions hold: when each was heard last. Bounded by what is abandoned in one session timeout. */
-  private readonly abandoned = new Map<string, number>();
+  /** By name. Bounded by what is abandoned in one session timeout. */
+  private readonly abandoned = new Map<string, Abandoned>();
+  /** The wave that not all sessions have come to the end of; 0 for none. */
+  private unfinished = 0;
   private readonly changed = { is: false };
   private session: LifecycleSession | undefined;
 
@@ -75,7 +85,13 @@ export class StormObserver implements Actor {
   }
 
   settle(): Promise<void> {
-    this.findOverdue();
+    if (this.unfinished > 0) {
+      this.gone.unjudged(`not all sessions were done with wave ${this.unfinished} when the round was given up`);
+    }
+    const beyondMicros = nowMicros() - this.limitMicros;
+    for (const [name, { heardMicros }] of this.abandoned) {
+      if (heardMicros < beyondMicros) this.gone.unjudged(`it was not seen what became of session ${name}`);
+    }
     return Promise.resolve();
   }
 
@@ -83,34 +99,32 @@ export class StormObserver implements Actor {
     await this.session?.close();
   }
 
-  /** False where the connections did not keep up. */
+  /** False where the round was given up before its end. */
   private async wave(turns: ActorTurns, wave: number): Promise<boolean> {
     const { phases } = this.words;
-    const { connections, sessionTimeoutMs } = this.stage.job;
+    this.unfinished = wave;
     for (const phase of Object.values(phasesOf(wave))) {
       phases.begin(phase, nowMicros());
-      if (!(await phases.arrived(connections * phase, sessionTimeoutMs))) {
-        if (!turns.givenUp) {
-          this.gone.violated(
-            `${connections * phase - phases.arrivals} of ${connections} sessions were not done within ${sessionTimeoutMs} ms`,
-          );
-        }
-        return false;
-      }
+      if (!(await phases.arrived(this.stage.job.connections * phase, turns))) return false;
     }
     await this.judge(turns, wave);
+    this.unfinished = 0;
     return true;
   }
 
   /** After all have parted from their sessions. */
   private async judge(turns: ActorTurns, wave: number): Promise<void> {
     const held = await this.names(turns);
-    if (held === undefined) return;
+    if (held === undefined) {
+      if (!turns.givenUp) this.gone.unjudged(`what sessions held could not be read after wave ${wave}`);
+      return;
+    }
     for (let connection = 0; connection < this.stage.job.connections; connection++) {
       const name = heldName(connection, wave);
       const heardMicros = this.words.lastHeard(connection).value;
-      if (heardMicros > 0) {
-        this.abandoned.set(name, heardMicros);
+      if (heardMicros === UNCERTAIN) continue;
+      if (heardMicros !== CLOSED) {
+        this.abandoned.set(name, { heardMicros, overdueMicros: 0 });
         this.kept.observations++;
         if (!held.has(name) && nowMicros() < heardMicros + this.timeoutMs * 1_000) {
           this.kept.violated(`what session ${name} held was gone right after it had lost its connection`);
@@ -126,15 +140,19 @@ export class StormObserver implements Actor {
 
   /** Finds out which of the abandoned sessions have expired. */
   private async look(turns: ActorTurns): Promise<void> {
-    if (!this.changed.is || this.abandoned.size === 0) {
-      this.findOverdue();
-      return;
-    }
+    const beganMicros = nowMicros();
+    const beyondMicros = beganMicros - this.limitMicros;
+    const overdue = [...this.abandoned.values()].some(({ heardMicros }) => heardMicros < beyondMicros);
+    if (this.abandoned.size === 0 || !(this.changed.is || overdue)) return;
     const held = await this.names(turns);
     if (held === undefined) return;
     const now = nowMicros();
-    for (const [name, heardMicros] of this.abandoned) {
-      if (held.has(name)) continue;
+    for (const [name, each] of this.abandoned) {
+      const { heardMicros } = each;
+      if (held.has(name)) {
+        if (heardMicros < beyondMicros) this.overdue(name, each, beganMicros);
+        continue;
+      }
       this.abandoned.delete(name);
       this.gone.observations++;
       this.notEarly.observations++;
@@ -146,16 +164,17 @@ export class StormObserver implements Actor {
         );
       }
     }
-    this.findOverdue();
   }
 
-  private findOverdue(): void {
-    const limitMs = this.timeoutMs * TIMEOUTS_MAX + GRACE_MS;
-    const overdueMicros = nowMicros() - limitMs * 1_000;
-    for (const [name, heardMicros] of this.abandoned) {
-      if (heardMicros >= overdueMicros) continue;
+  /** A read that began at `beganMicros` showed what should have been gone by then. */
+  private overdue(name: string, each: Abandoned, beganMicros: number): void {
+    if (each.overdueMicros === 0) {
+      each.overdueMicros = nowMicros();
+    } else if (beganMicros >= each.overdueMicros + GRACE_MS * 1_000) {
       this.abandoned.delete(name);
-      this.gone.violated(`what session ${name} held was still there ${limitMs} ms after it was heard last`);
+      this.gone.violated(
+        `what session ${name} held was still there ${Math.round((beganMicros - each.heardMicros) / 1_000)} ms after it was heard last`,
+      );
     }
   }
 
@@ -174,6 +193,10 @@ export class StormObserver implements Actor {
       changed.is = true;
       return undefined;
     }
+  }
+
+  private get limitMicros(): number {
+    return (this.timeoutMs * TIMEOUTS_MAX + GRACE_MS) * 1_000;
   }
 
   /** As the server grants it. */

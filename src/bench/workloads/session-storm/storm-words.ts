@@ -2,6 +2,11 @@ import type { SharedRegion } from "../../../workers/load-shared.js";
 import { SharedLong } from "../longs.js";
 import { PHASE_WORDS, PhaseWords } from "../phase-words.js";
 
+/** It is not known what is left of the session of a wave: a step of it failed, or it was over early. */
+export const UNCERTAIN = 0;
+/** The service has answered that it closed the session. */
+export const CLOSED = -1;
+
 /** 32-bit words of `StormWords`. */
 export function stormWords(connections: number): number {
   return PHASE_WORDS + connections * 2;
@@ -17,7 +22,7 @@ export class StormWords {
     this.phases = new PhaseWords(region);
   }
 
-  /** When the connection last sent a request over the session that it abandoned in this wave; 0 where it closed it. */
+  /** When the connection last sent a request over the session that it abandoned in this wave; or what became of it. */
   lastHeard(connection: number): SharedLong {
     return new SharedLong(this.region, PHASE_WORDS / 2 + connection);
   }

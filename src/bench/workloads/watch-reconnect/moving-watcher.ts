@@ -5,6 +5,8 @@ import { failureName } from "../../load/failure.js";
 import type { Tally } from "../../load/tally.js";
 import type { WatchReconnectWorkload } from "../../profile/profile.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
+import { endedEarly, saysSessionOver } from "../early-loss.js";
+import { flushed } from "../flushed.js";
 import { openStageSession } from "../stage-session.js";
 import { ownKeys, phasesOf, ReconnectWords } from "./reconnect-words.js";
 
@@ -16,7 +18,8 @@ interface Telling {
 /**
  * Watches its values, loses its connection when all others do, and comes back with all of its watches. Checks: it is told
  * of every change that was made while it was away, unasked (missed-changes); what it is told of a value never goes back
- * (watch-order); and its session is the one it had (sessions-resumed).
+ * (watch-order); and its session is the one it had (sessions-resumed). What it was not told of by the end of the round is
+ * lost where its session is promised to know of it, see `flushed`; else it may be late.
  */
 export class MovingWatcher implements Actor {
   private readonly stage: Stage;
@@ -27,6 +30,8 @@ export class MovingWatcher implements Actor {
   private readonly resumed: Tally;
   /** What it was told last, by value. */
   private readonly told = new Map<number, Telling>();
+  /** What it waits to be told of. */
+  private awaited: { readonly key: number; readonly standing: number } | undefined;
   private wake: () => void = () => undefined;
   private session: MovingWatchSession | undefined;
 
@@ -60,6 +65,19 @@ export class MovingWatcher implements Actor {
     }
   }
 
+  async settle(): Promise<void> {
+    const { awaited } = this;
+    if (awaited === undefined) return;
+    const { key, standing } = awaited;
+    const conclusive = await flushed(this.session);
+    const { order } = this.told.get(key) as Telling;
+    const detail =
+      `${this.name} was not told of the change of value ${key} at ${standing}, made while it was away: it knows that ` +
+      `at ${order}`;
+    if (!conclusive) this.missed.unjudged(detail);
+    else if (order < standing) this.missed.violated(detail);
+  }
+
   async close(): Promise<void> {
     await this.session?.close();
   }
@@ -75,39 +93,52 @@ export class MovingWatcher implements Actor {
       turns.dropped(attempt);
       turns.record("reconnect", returnMicros, connectedMicros);
       turns.record("restore", returnMicros);
-      this.resumed.observations++;
-      if (!sameSession) this.resumed.violated(`${this.name} came back with a new session after ${awayMs} ms`);
+      if (sameSession) this.resumed.observations++;
+      else this.judgeLoss((connectedMicros - attempt.startedMicros) / 1_000, "came back with a new session");
       return connectedMicros;
     } catch (error) {
       if (turns.givenUp) return undefined;
       turns.failed(attempt, error);
-      this.resumed.violated(`${this.name} did not come back: ${failureName(error)}`);
+      const silentMs = (nowMicros() - attempt.startedMicros) / 1_000;
+      this.judgeLoss(
+        saysSessionOver(error) ? silentMs : Number.POSITIVE_INFINITY,
+        `did not come back: ${failureName(error)}`,
+      );
       return undefined;
     }
   }
 
-  /** False where it was not told of all that was changed while it was away. */
+  private judgeLoss(silentMs: number, what: string): void {
+    const { timeoutMs } = this.session as MovingWatchSession;
+    const detail = `${this.name} ${what}; its timeout is ${timeoutMs} ms`;
+    if (endedEarly(silentMs, timeoutMs)) this.resumed.violated(detail);
+    else this.resumed.unjudged(detail);
+  }
+
+  /** False where the round was given up before it was told of all that was changed while it was away. */
   private async catchUp(turns: ActorTurns, returnMicros: number, connectedMicros: number): Promise<boolean> {
-    const giveUpMicros = nowMicros() + this.stage.job.sessionTimeoutMs * 1_000;
     for (const [key, telling] of this.told) {
       const standing = this.words.standing(key).value;
       const changedMicros = this.words.changedAt(key).value;
       if (standing <= 0 || changedMicros < returnMicros - this.workload.awayMicros) continue;
-      while (telling.order < standing) {
-        if (nowMicros() > giveUpMicros || turns.givenUp) {
-          this.missed.violated(
-            `${this.name} was not told of the change of value ${key} at ${standing}, made while it was away: it knows that ` +
-              `at ${telling.order}`,
-          );
-          return false;
-        }
-        await this.nextTelling();
-      }
+      if (telling.order < standing && !(await this.await(turns, key, standing))) return false;
       // Else it was back before the change was made, and told in the usual way.
       if (changedMicros > connectedMicros) continue;
       this.missed.observations++;
       turns.record("deliver-missed", returnMicros, telling.atMicros);
     }
+    return true;
+  }
+
+  private async await(turns: ActorTurns, key: number, standing: number): Promise<boolean> {
+    const waiting = turns.begin("deliver-missed");
+    this.awaited = { key, standing };
+    while ((this.told.get(key) as Telling).order < standing) {
+      if (turns.givenUp) return false;
+      await this.nextTelling();
+    }
+    this.awaited = undefined;
+    turns.dropped(waiting);
     return true;
   }
 

@@ -44,7 +44,10 @@ export class StormLeader implements Actor {
   }
 
   settle(): Promise<void> {
-    if (this.storming) this.blame();
+    if (this.storming) {
+      const { connections } = this.stage.job;
+      this.missed.unjudged(`not all of ${connections} watchers were back and up to date when the round was given up`);
+    }
     return Promise.resolve();
   }
 
@@ -54,22 +57,18 @@ export class StormLeader implements Actor {
 
   private async storm(turns: ActorTurns, storm: number): Promise<boolean> {
     const { phases } = this.words;
-    const { connections, sessionTimeoutMs } = this.stage.job;
+    const { connections } = this.stage.job;
     const { go, changed } = phasesOf(storm);
     const startedMicros = nowMicros();
     this.storming = true;
     phases.begin(go, startedMicros);
-    if (await phases.arrived(connections * go, sessionTimeoutMs)) {
-      await this.change(turns);
-      phases.begin(changed, startedMicros);
-      if (await phases.arrived(connections * changed, sessionTimeoutMs)) {
-        turns.record("storm", startedMicros + this.workload.awayMicros);
-        this.storming = false;
-        return true;
-      }
-    }
-    if (!turns.givenUp) this.blame();
-    return false;
+    if (!(await phases.arrived(connections * go, turns))) return false;
+    await this.change(turns);
+    phases.begin(changed, startedMicros);
+    if (!(await phases.arrived(connections * changed, turns))) return false;
+    turns.record("storm", startedMicros + this.workload.awayMicros);
+    this.storming = false;
+    return true;
   }
 
   /** All at once. */
@@ -90,11 +89,5 @@ export class StormLeader implements Actor {
       if (!(error instanceof StepFailed)) throw error;
       this.words.standing(key).exchange(-1);
     }
-  }
-
-  private blame(): void {
-    const { connections, sessionTimeoutMs } = this.stage.job;
-    this.storming = false;
-    this.missed.violated(`not all of ${connections} watchers were back and up to date within ${sessionTimeoutMs} ms`);
   }
 }

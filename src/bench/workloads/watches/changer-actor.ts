@@ -10,7 +10,10 @@ import { WatchWords } from "./watch-words.js";
 /** After a change of which it is not known whether it happened, before the next one. */
 const UNCERTAIN_QUIET_MS = 200;
 
-/** Changes one group of values after the other, each when all have been told of the one before. */
+/**
+ * Changes one group of values after the other, each when all have been told of the one before. Whether what was not told
+ * by the end of the round is lost or late, only the watchers can find out.
+ */
 export class ChangerActor implements Actor {
   private readonly stage: Stage;
   private readonly plan: WatchPlan;
@@ -49,9 +52,17 @@ export class ChangerActor implements Actor {
     }
   }
 
-  /** All have acted or were given up: what was announced by now and not told to all never was. */
   settle(): Promise<void> {
-    if (this.announced !== -1) this.blame(this.announced);
+    const { plan, announcement, announced } = this;
+    if (announced === -1) return Promise.resolve();
+    const all = plan.tellingsOf(announced);
+    const { arrived } = announcement;
+    if (arrived < all) {
+      this.delivery.unjudged(
+        `${all - arrived} of ${all} ${plan.watcher}s had not been told of a change of value ` +
+          `${announced * plan.groupSize} when the round was given up`,
+      );
+    }
     return Promise.resolve();
   }
 
@@ -77,20 +88,8 @@ export class ChangerActor implements Actor {
     }
     turns.succeeded(attempt);
     this.announced = group;
-    const told = await allTold(announcement, this.stage.job.sessionTimeoutMs);
-    if (turns.givenUp) return false;
-    if (!told) this.blame(group);
+    if (!(await allTold(announcement, turns, plan.operations.last))) return false;
     this.announced = -1;
-    return told;
-  }
-
-  private blame(group: number): void {
-    const { plan, announcement, stage } = this;
-    const all = plan.tellingsOf(group);
-    this.announced = -1;
-    this.delivery.violated(
-      `${all - announcement.arrived} of ${all} ${plan.watcher}s were not told of a change of value ` +
-        `${group * plan.groupSize} within ${stage.job.sessionTimeoutMs} ms`,
-    );
+    return true;
   }
 }

@@ -3,13 +3,15 @@ import { nowMicros } from "../../load/clock.js";
 import type { Tally } from "../../load/tally.js";
 import type { Actor, ActorTurns, Stage } from "../actor.js";
 import type { Announcement } from "../announcement.js";
+import { flushed } from "../flushed.js";
 import { openStageSession } from "../stage-session.js";
 import type { WatchPlan } from "./watch-plan.js";
 import { WatchWords } from "./watch-words.js";
 
 /**
  * Watches its groups of values. Two checks: what it is told of a value never goes back; and it is told of every change and
- * of nothing else: each change is told to all before the next of its changer, and in the end everybody knows the last.
+ * of nothing else: each change is told to all before the next of its changer, and in the end everybody knows the last. What
+ * is not told by then is lost where the session is promised to know of it, see `flushed`; else it may be late.
  */
 export class WatcherActor implements Actor {
   private readonly stage: Stage;
@@ -49,16 +51,19 @@ export class WatcherActor implements Actor {
     await this.words.finished();
   }
 
-  settle(): Promise<void> {
-    for (const [value, order] of this.told) {
+  async settle(): Promise<void> {
+    const behind = [...this.told].flatMap(([value, order]) => {
       const standing = this.words.standing(Math.floor(value / this.plan.groupSize)).value;
-      if (standing > 0 && order !== standing) {
-        this.delivery.violated(
-          `${this.name} was last told of ${order} of value ${value}, whose last change stands at ${standing}`,
-        );
-      }
+      return order < standing ? [{ value, standing }] : [];
+    });
+    if (behind.length === 0) return;
+    const conclusive = await flushed(this.session);
+    for (const { value, standing } of behind) {
+      const order = this.told.get(value) as number;
+      const detail = `${this.name} was last told of ${order} of value ${value}, whose last change stands at ${standing}`;
+      if (!conclusive) this.delivery.unjudged(detail);
+      else if (order < standing) this.delivery.violated(detail);
     }
-    return Promise.resolve();
   }
 
   async close(): Promise<void> {
