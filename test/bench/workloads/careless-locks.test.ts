@@ -55,9 +55,16 @@ const CARELESS: readonly (readonly [keyof typeof WORKLOADS, Carelessness, string
   ["coarse", "believes-every-sequencer", "sequencer"],
 ];
 
+/** A session is careless by chance, and not every carelessness is punished: a round may pass in which nothing went wrong. */
+const ROUNDS_MAX = 6;
+
 for (const [workload, carelessness, check] of CARELESS) {
   test(`${workload} on the core: a session that ${carelessness.replaceAll("-", " ")} is found`, async () => {
-    const { checks } = await runOnCore(workload, carelessSource(members, carelessness));
-    assert.equal(checks.find((each) => each.name === check)?.verdict, "invalid", JSON.stringify(checks));
+    const verdicts: (string | undefined)[] = [];
+    while (verdicts.at(-1) !== "invalid" && verdicts.length < ROUNDS_MAX) {
+      const { checks } = await runOnCore(workload, carelessSource(members, carelessness));
+      verdicts.push(checks.find((each) => each.name === check)?.verdict);
+    }
+    assert.equal(verdicts.at(-1), "invalid", `${check} in ${verdicts.length} rounds: ${verdicts.join(", ")}`);
   });
 }
