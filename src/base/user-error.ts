@@ -110,7 +110,7 @@ export const USER_ERRORS = {
   errorsExceeded: {
     code: "ERRORS_EXCEEDED",
     exitCode: EXIT.regression,
-    what: "{target} failed {errors} operations of round {round}, {share} of what was done so far: the {limit} that the profile allows cannot be kept any more, whatever follows",
+    what: "{target} failed {errors} operations of {rounds}, {share} of what was done so far: the {limit} that the profile allows cannot be kept any more, whatever follows",
     remedy: "see which errors in the report, or allow more with errorsMax in the profile",
   },
   badSetting: {

@@ -34,15 +34,20 @@ export class ErrorLimit {
   }
 
   endRound({ attempts, errors }: ErrorCount): void {
-    this.earlier = { attempts: this.earlier.attempts + attempts, errors: this.earlier.errors + errors };
+    this.earlier = this.soFar({ attempts, errors });
+  }
+
+  /** Of all rounds, that under way included. */
+  soFar({ attempts, errors }: ErrorCount): ErrorCount {
+    return { attempts: this.earlier.attempts + attempts, errors: this.earlier.errors + errors };
   }
 
   /** `round`: what the round under way has done; `leftMicros`: how long load will still be made, this round and later ones. */
   isExceeded(round: ErrorCount, leftMicros: number): boolean {
-    const errors = this.earlier.errors + round.errors;
+    const { attempts, errors } = this.soFar(round);
     if (errors < ERRORS_MIN) return false;
     const pace = this.ratePerSecond ?? this.fastestPerSecond * PACE_FACTOR;
-    const attemptsMax = this.earlier.attempts + round.attempts + (pace * leftMicros) / 1e6;
+    const attemptsMax = attempts + (pace * leftMicros) / 1e6;
     return errors > this.errorsMax * attemptsMax;
   }
 }

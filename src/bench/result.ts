@@ -304,6 +304,8 @@ export interface WarningRecord {
     | "send-lag"
     | "target-missing"
     | "errors"
-    | "weaker-promise";
+    | "weaker-promise"
+    /** An option made the round shorter than what the profile does in one. */
+    | "short-round";
   readonly message: string;
 }

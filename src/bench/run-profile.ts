@@ -11,12 +11,15 @@ import { LoadPool } from "./load/load-pool.js";
 import { mergeChecks, mergeOperations } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";
+import { hasErrorThreshold, percent } from "./profile/error-allowance.js";
+import { roundTooShortFor } from "./profile/problems.js";
 import type { LoadedProfile, Profile } from "./profile/profile.js";
 import { compareTargets, SAMPLES_MIN } from "./ratios.js";
 import type {
   CalibrationRecord,
   CheckRecord,
   MetricRecord,
+  OperationResult,
   RunResult,
   TargetResult,
   ThresholdRecord,
@@ -194,7 +197,7 @@ export function assemble(options: RunProfileOptions, run: OpenRun): RunResult {
     ),
     sweep: null,
     thresholds: targets.flatMap((target, index) => judge(own[index] as Profile, target)),
-    warnings: targets.flatMap((target, index) => warningsOf(own[index] as Profile, target)),
+    warnings: [...shortRounds(own), ...targets.flatMap((target, index) => warningsOf(own[index] as Profile, target))],
   };
 }
 
@@ -271,16 +274,38 @@ function judge(profile: Profile, target: TargetResult): ThresholdRecord[] {
       threshold.metric === "total" ? total : target.operations.find((each) => each.name === threshold.metric),
     ),
   );
-  const attempts = sumOf(target.operations.map((operation) => operation.ok + errorCount(operation)));
-  const observed = attempts === 0 ? null : sumOf(target.operations.map(errorCount)) / attempts;
-  records.push({
-    target: target.label,
-    metric: "total",
-    expression: `errors<=${Number((profile.errorsMax * 100).toFixed(6))}%`,
-    observed,
-    passed: observed !== null && observed <= profile.errorsMax,
-  });
+  const { thresholds, errorsMax, othersErrorsMax } = profile;
+  records.push(judgeErrors(target.label, "total", target.operations, errorsMax));
+  const others = target.operations.filter(({ name }) => !hasErrorThreshold(thresholds, name));
+  // Operations of which nothing came have nothing to answer for.
+  if (othersErrorsMax !== null && attemptsOf(others) > 0) {
+    records.push(judgeErrors(target.label, "others", others, othersErrorsMax));
+  }
   return records;
+}
+
+function judgeErrors(
+  target: string,
+  metric: string,
+  operations: readonly OperationResult[],
+  errorsMax: number,
+): ThresholdRecord {
+  const attempts = attemptsOf(operations);
+  const observed = attempts === 0 ? null : sumOf(operations.map(errorCount)) / attempts;
+  const passed = observed !== null && observed <= errorsMax;
+  return { target, metric, expression: `errors<=${percent(errorsMax)}`, observed, passed };
+}
+
+function attemptsOf(operations: readonly OperationResult[]): number {
+  return sumOf(operations.map((operation) => operation.ok + errorCount(operation)));
+}
+
+function shortRounds(profiles: readonly Profile[]): WarningRecord[] {
+  return [...new Set(profiles.flatMap(roundTooShortFor))].map((message) => ({
+    target: null,
+    code: "short-round",
+    message,
+  }));
 }
 
 function warningsOf(profile: Profile, target: TargetResult): WarningRecord[] {

@@ -7,6 +7,7 @@ import type { RunEvent } from "./events.js";
 import { addPacked, createHistogram, summarize } from "./histogram.js";
 import { highestRatePerSecond, meanRatePerSecond } from "./load/arrivals.js";
 import { nowMicros } from "./load/clock.js";
+import { drainMsOf } from "./load/drain.js";
 import type { CheckTally, LoadJob, LoadReport } from "./load/load.js";
 import type { LoadPool } from "./load/load-pool.js";
 import { LoadError } from "./load/load-pool.js";
@@ -14,6 +15,7 @@ import { roundSeed } from "./load/streams.js";
 import { mergeOperations, SecondMerger } from "./merge.js";
 import { errorCount, totalOf } from "./merge-records.js";
 import type { Participant } from "./participant.js";
+import { percent } from "./profile/error-allowance.js";
 import type { Profile } from "./profile/profile.js";
 import type { ClientLoad, LatencySummary, RoundResult, SecondRow } from "./result.js";
 import { costBetween, cpuBetween, type EnsembleUsage, readUsage } from "./usage.js";
@@ -27,7 +29,6 @@ const LEAD_IN_SHARE = 0.1;
 const LEAD_IN_MICROS_MAX = 1_000_000;
 const PROGRESS_MS = 250;
 const WINDOW_LOOKS = 5;
-const DRAIN_MS_MAX = 10_000;
 /** After Ctrl-C. */
 const HURRIED_DRAIN_MS = 300;
 const PREPARE_MS = 30_000;
@@ -199,12 +200,15 @@ export class TargetRunner {
     const attempts = done.completed * views + done.failed;
     const leftMicros = Math.max(0, leftOfRoundMicros) + (profile.rounds - round) * profile.durationMicros;
     if (!this.errorLimit.isExceeded({ attempts, errors: done.failed }, leftMicros * views)) return undefined;
-    const percent = (share: number): string => `${Number((share * 100).toFixed(3))}%`;
+    const { attempts: made, errors } = this.errorLimit.soFar({
+      attempts: done.completed + done.failed,
+      errors: done.failed,
+    });
     return new UserError(USER_ERRORS.errorsExceeded, {
       target: this.participant.label,
-      errors: done.failed,
-      round,
-      share: percent(done.failed / Math.max(1, done.completed + done.failed)),
+      errors,
+      rounds: round === 1 ? "round 1" : `rounds 1 to ${round}`,
+      share: `${Number(((errors / Math.max(1, made)) * 100).toFixed(3))}%`,
       limit: percent(profile.errorsMax),
     });
   }
@@ -353,11 +357,12 @@ export class TargetRunner {
     const seconds = new SecondMerger(pool.workers);
     let endMicros = planned.endMicros;
     let abortedBy: UserError | undefined;
-    const end = (drainMs: number): void => {
+    const drainMs = drainMsOf(profile.sessionTimeoutMs);
+    const end = (patienceMs: number): void => {
       const now = nowMicros();
       if (now >= endMicros) return;
       endMicros = now;
-      pool.endNow(drainMs);
+      pool.endNow(patienceMs);
     };
     const onAbort = (): void => {
       end(HURRIED_DRAIN_MS);
@@ -371,7 +376,7 @@ export class TargetRunner {
       if (watching) return;
       watching = true;
       try {
-        const failure = watch(() => end(DRAIN_MS_MAX));
+        const failure = watch(() => end(drainMs));
         const dead = await this.findDead();
         const { connected } = shared.totals();
         if (connected > 0) unreachableSinceMicros = 0;
@@ -388,7 +393,6 @@ export class TargetRunner {
     const timer = setInterval(() => void guard(), everyMicros / 1_000);
     if (signal.aborted) onAbort();
     try {
-      const drainMs = Math.min(DRAIN_MS_MAX, profile.sessionTimeoutMs);
       const reports = await pool.run({ ...planned, drainMs }, (worker, batch) => seconds.add(worker, batch));
       abortedBy ??= await this.findDead();
       return {

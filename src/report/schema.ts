@@ -18,6 +18,7 @@ const WARNING_CODES: Readonly<Record<WarningCode, true>> = {
   "target-missing": true,
   errors: true,
   "weaker-promise": true,
+  "short-round": true,
 };
 
 const SWEEP_OUTCOMES: Readonly<Record<SweepOutcome, true>> = {

@@ -84,3 +84,27 @@ errorsMax: 0.001%
     return true;
   });
 });
+
+test("errors of earlier rounds are in the number and the share that are told", async () => {
+  const text = `
+name: test
+workload: {kind: mix, operations: {read: 1}}
+connections: 4
+duration: 300ms
+rounds: 1000
+warmUp: {min: 0s, max: 0s}
+loop: {rate: 2000/s}
+errorsMax: 0.05%
+`;
+  const profile = { profile: parseProfile(text, "test.yaml"), text, file: "test.yaml", overrides: {} };
+  const participants = [fakeParticipant("fake", { memory: fakeMemory(), failEvery: 2 })];
+  await assert.rejects(runProfile({ profile, participants, workers: 1 }), (error: unknown) => {
+    assert.ok(error instanceof RunAbortedError);
+    const told = /fake failed (\d+) operations of rounds 1 to (\d+), (\d+)(?:\.\d+)?% of/.exec(error.message);
+    const [failed, rounds, share] = (told ?? []).slice(1).map(Number) as [number, number, number];
+    // Three hundred fail in each round: 0.05% of all 600,000 that may come.
+    assert.ok(rounds > 1 && failed >= 250, error.message);
+    assert.ok(share >= 40 && share <= 50, error.message);
+    return true;
+  });
+});

@@ -1,6 +1,7 @@
 import { parseDurationMicros } from "../../base/units.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { kindOf } from "../workloads/registry.js";
+import { problemsOf } from "./problems.js";
 import type { LoadedProfile, Loop, Profile } from "./profile.js";
 import { PROFILE_LIMITS } from "./schema.js";
 import { pathsOverlap } from "./settings.js";
@@ -75,7 +76,7 @@ function overridden(base: Profile, options: ProfileOverrides): Profile {
     );
   }
   const warmUpMicros = micros("--warm-up", options.warmUp);
-  return {
+  const profile: Profile = {
     ...base,
     durationMicros: micros("--duration", options.duration, 1) ?? base.durationMicros,
     connections:
@@ -94,6 +95,11 @@ function overridden(base: Profile, options: ProfileOverrides): Profile {
         ? base.warmUp
         : { ...base.warmUp, minMicros: Math.min(base.warmUp.minMicros, warmUpMicros), maxMicros: warmUpMicros },
   };
+  // Of a round that is too short now, the result tells.
+  const problem = problemsOf(profile.workload, profile.loop, profile).find(({ needsLongerRound }) => !needsLongerRound);
+  if (problem === undefined) return profile;
+  const reason = `${problem.path.join(".")}: ${problem.message}`;
+  throw new UserError(USER_ERRORS.profileOption, { reason }, "the options given");
 }
 
 function openLoop(base: Loop, rate: string): Loop {

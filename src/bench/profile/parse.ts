@@ -27,11 +27,12 @@ export type KnownKeys = (path: string, root: Node) => readonly string[];
 export function parseProfile(text: string, file: string, settings: readonly Setting[] = []): Profile {
   const parse = (over: readonly Setting[], schema: z.ZodType<Profile>): Profile =>
     parseStrictYaml(text, file, schema, knownKeysOfProfile, over);
-  const profile = parse(settings, profileSchema);
+  const roundIsOwn = !settings.some(({ path }) => path[0] === "duration");
+  const profile = parse(settings, profileSchema(roundIsOwn));
   const variants = variantsOf(text, file, settings).map((variant) => ({
     label: variant.label,
     values: variant.values,
-    profile: parse([...settings, ...variant.settings], variantSchema),
+    profile: parse([...settings, ...variant.settings], variantSchema(roundIsOwn)),
   }));
   return { ...profile, variants };
 }

@@ -319,8 +319,10 @@ export interface Profile {
   readonly sessionTimeoutMs: number;
   readonly seed: number;
   readonly thresholds: readonly Threshold[];
-  /** The share of operations that may fail in a run that passes, 0 to 1. */
+  /** The share of operations that may fail in a run that passes, 0 to 1; as stated, else as thresholds over errors allow. */
   readonly errorsMax: number;
+  /** The same of those operations that no threshold over errors speaks of, where it is less; else null. */
+  readonly othersErrorsMax: number | null;
   /** The same profile with other values, each measured on every target instead of this one; usually none. */
   readonly variants: readonly Variant[];
 }

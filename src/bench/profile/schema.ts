@@ -4,7 +4,9 @@ import { largestBytes } from "../load/value-sizes.js";
 import { parseThreshold, type Threshold } from "../thresholds.js";
 import { kindOf, WORKLOAD_KINDS } from "../workloads/registry.js";
 import type { WorkloadKind } from "../workloads/workload-kind.js";
+import { errorAllowance, errorContradictions } from "./error-allowance.js";
 import { distributionSchema, loopSchema, SHAPE_KEYS, valueSizesSchema } from "./load-shape.js";
+import { problemsOf } from "./problems.js";
 import type { Profile, Workload } from "./profile.js";
 import { duration, share, whole } from "./scalars.js";
 import { variantsSchema } from "./variants.js";
@@ -73,7 +75,7 @@ const profileObject = z.strictObject({
     .default(10_000_000),
   seed: whole(0, 0xffff_ffff).default(1),
   thresholds: thresholds.prefault({}),
-  errorsMax: share.default(0),
+  errorsMax: share.optional(),
   variants: variantsSchema.default({}),
 });
 
@@ -90,77 +92,93 @@ export function knownKeys(path: string, workloadKind: unknown): readonly string[
   return SHAPE_KEYS[general] ?? Object.keys(objects[path]?.shape ?? {});
 }
 
-/** Its variants are checked, and left for `parseProfile` to make. */
-export const profileSchema = profileObject
-  .superRefine((value, context) => {
-    const { workload } = value;
-    const kind = kindOf(workload);
-    if (!kind.pipelined) {
-      if (value.loop.kind !== "closed") {
+/**
+ * Its variants are checked, and left for `parseProfile` to make. `roundIsOwn`: the profile itself says how long a round is,
+ * so that one too short for the rest of it is an error.
+ */
+export const profileSchema = (roundIsOwn: boolean): z.ZodType<Profile> =>
+  profileObject
+    .superRefine((value, context) => {
+      const { workload } = value;
+      const kind = kindOf(workload);
+      if (!kind.pipelined) {
+        if (value.loop.kind !== "closed") {
+          context.addIssue({
+            code: "custom",
+            path: ["loop"],
+            message: `a ${workload.kind} workload is a closed loop: each step waits for the one before it`,
+          });
+        }
+        if (value.depth !== 1) {
+          context.addIssue({ code: "custom", path: ["depth"], message: `must be 1 in a ${workload.kind} workload` });
+        }
+      }
+      const connectionsMin = kind.connectionsMin?.(workload) ?? 1;
+      if (value.connections < connectionsMin) {
         context.addIssue({
           code: "custom",
-          path: ["loop"],
-          message: `a ${workload.kind} workload is a closed loop: each step waits for the one before it`,
+          path: ["connections"],
+          message: `must be at least ${connectionsMin} in this workload`,
         });
       }
-      if (value.depth !== 1) {
-        context.addIssue({ code: "custom", path: ["depth"], message: `must be 1 in a ${workload.kind} workload` });
+      const setting = {
+        keys: value.keys,
+        valueBytes: largestBytes(value.valueBytes),
+        connections: value.connections,
+        durationMicros: value.duration,
+        sessionTimeoutMs: Math.round(value.sessionTimeout / 1_000),
+      };
+      for (const { path, message, needsLongerRound } of problemsOf(workload, value.loop, setting)) {
+        if (needsLongerRound === true && !roundIsOwn) continue;
+        context.addIssue({ code: "custom", path: [...path], message });
       }
-    }
-    const connectionsMin = kind.connectionsMin?.(workload) ?? 1;
-    if (value.connections < connectionsMin) {
-      context.addIssue({
-        code: "custom",
-        path: ["connections"],
-        message: `must be at least ${connectionsMin} in this workload`,
-      });
-    }
-    for (const { path, message } of kind.problems?.(workload, value.keys, largestBytes(value.valueBytes)) ?? []) {
-      context.addIssue({ code: "custom", path: [...path], message });
-    }
-    const names = [...kind.operations(workload), "total"];
-    for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
-      if (names.includes(metric)) continue;
-      context.addIssue({
-        code: "custom",
-        path: ["thresholds", metric],
-        message: `this workload measures no '${metric}'; it measures ${names.join(", ")}`,
-      });
-    }
-  })
-  .transform(
-    (value): Profile => ({
-      name: value.name,
-      description: value.description,
-      workload: value.workload,
-      keys: value.keys,
-      valueBytes: largestBytes(value.valueBytes),
-      valueSizes: value.valueBytes,
-      servers: value.servers,
-      distribution: value.distribution,
-      connections: value.connections,
-      depth: value.depth,
-      loop: value.loop,
-      durationMicros: value.duration,
-      warmUp: {
-        minMicros: value.warmUp.min,
-        maxMicros: value.warmUp.max,
-        steadiness: value.warmUp.steadiness,
-      },
-      rounds: value.rounds,
-      sessionTimeoutMs: Math.round(value.sessionTimeout / 1_000),
-      seed: value.seed,
-      thresholds: value.thresholds,
-      errorsMax: value.errorsMax,
-      variants: [],
-    }),
-  );
+      for (const { path, message } of errorContradictions(value.errorsMax, value.thresholds)) {
+        context.addIssue({ code: "custom", path: [...path], message });
+      }
+      const names = [...kind.operations(workload), "total"];
+      for (const metric of new Set(value.thresholds.map((threshold) => threshold.metric))) {
+        if (names.includes(metric)) continue;
+        context.addIssue({
+          code: "custom",
+          path: ["thresholds", metric],
+          message: `this workload measures no '${metric}'; it measures ${names.join(", ")}`,
+        });
+      }
+    })
+    .transform(
+      (value): Profile => ({
+        name: value.name,
+        description: value.description,
+        workload: value.workload,
+        keys: value.keys,
+        valueBytes: largestBytes(value.valueBytes),
+        valueSizes: value.valueBytes,
+        servers: value.servers,
+        distribution: value.distribution,
+        connections: value.connections,
+        depth: value.depth,
+        loop: value.loop,
+        durationMicros: value.duration,
+        warmUp: {
+          minMicros: value.warmUp.min,
+          maxMicros: value.warmUp.max,
+          steadiness: value.warmUp.steadiness,
+        },
+        rounds: value.rounds,
+        sessionTimeoutMs: Math.round(value.sessionTimeout / 1_000),
+        seed: value.seed,
+        thresholds: value.thresholds,
+        ...errorAllowance(value.errorsMax, value.thresholds),
+        variants: [],
+      }),
+    );
 
 /** Of one variant: the variants themselves are none of its values. */
-export const variantSchema = z.preprocess(
-  (value) => (typeof value === "object" && value !== null ? { ...value, variants: {} } : value),
-  profileSchema,
-);
+export const variantSchema = (roundIsOwn: boolean): z.ZodType<Profile> =>
+  z.preprocess(
+    (value) => (typeof value === "object" && value !== null ? { ...value, variants: {} } : value),
+    profileSchema(roundIsOwn),
+  );
 
 function toWorkload(parsed: object): Workload {
   const kind = WORKLOAD_KINDS[(parsed as Workload).kind] as unknown as WorkloadKind;

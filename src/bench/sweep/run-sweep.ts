@@ -45,6 +45,9 @@ export interface SweepOptions extends RunProfileOptions {
   readonly ratePerSecondMax: number;
 }
 
+/** Warnings of a run's rounds, of which a sweep has none: its loop and its windows are its own. */
+const OF_ROUNDS: ReadonlySet<WarningRecord["code"]> = new Set(["client-saturated", "not-warmed", "short-round"]);
+
 interface ProbeRun {
   readonly point: SweepPoint;
   readonly outcome: RoundOutcome;
@@ -221,6 +224,6 @@ function withSweep(options: SweepOptions, result: RunResult, targets: readonly T
         message: `the load generator was the limit on ${target}, not the target: it may sustain more; add --workers, or measure from another machine`,
       }),
     );
-  const warnings = result.warnings.filter(({ code }) => code !== "client-saturated" && code !== "not-warmed");
+  const warnings = result.warnings.filter(({ code }) => !OF_ROUNDS.has(code));
   return { ...result, kind: "sweep", ratios: [], thresholds: [], sweep, warnings: [...warnings, ...saturated] };
 }

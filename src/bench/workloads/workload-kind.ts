@@ -19,7 +19,7 @@ export interface WorkloadKind<W extends Workload = Workload> {
   /** `parsed` is what the schema made of it. */
   resolve(parsed: never): W;
   /** What is wrong with it beside other values of its profile; `path` is from the profile's root. */
-  problems?(workload: W, keys: number, valueBytes: number): readonly KindProblem[];
+  problems?(workload: W, setting: WorkloadSetting): readonly KindProblem[];
   /** The folders that hold the keys; flat where there is no such method. */
   tree?(workload: W): TreeShape;
   /** Whether operations may be outstanding together and come by a schedule; else each step waits for the one before. */
@@ -49,7 +49,15 @@ export interface WorkloadKind<W extends Workload = Workload> {
 export interface KindProblem {
   readonly path: readonly string[];
   readonly message: string;
+  /** It is the round that is too short: where an option has made it so, that is told of in the result, and no error. */
+  readonly needsLongerRound?: boolean;
 }
+
+/** The values of a profile that a workload has to get by with. */
+export type WorkloadSetting = Pick<
+  Profile,
+  "keys" | "valueBytes" | "connections" | "durationMicros" | "sessionTimeoutMs"
+>;
 
 export interface Measured {
   /** What loads counted by name (see `LoadReport.figures`), of all workers and rounds. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BarrierWorkload } from "../../profile/profile.js";
 import { duration } from "../../profile/scalars.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { BARRIER_WORDS } from "./barrier-words.js";
 
@@ -14,6 +15,7 @@ export const barrierKind: WorkloadKind<BarrierWorkload> = {
   kind: "barrier",
   schema,
   resolve: (parsed: z.output<typeof schema>) => ({ kind: "barrier", insideMicros: parsed.inside }),
+  problems: ({ insideMicros }, { durationMicros }) => outlasting({ inside: insideMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { CoarseLockWorkload } from "../../profile/profile.js";
 import { duration, share, whole } from "../../profile/scalars.js";
 import { contentionMetrics } from "../contention/metrics.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { COARSE_LOCK_CONTEST_WORDS, verifierCount } from "./layout.js";
 
@@ -30,6 +31,9 @@ export const coarseLockKind: WorkloadKind<CoarseLockWorkload> = {
     verifiers,
     verifyEveryMicros: verifyEvery,
   }),
+  problems: ({ lockDelayMicros, lost, verifyEveryMicros }, { durationMicros }) =>
+    outlasting({ ...(lost > 0 ? { lockDelay: lockDelayMicros } : {}), verifyEvery: verifyEveryMicros }, durationMicros),
+  connectionsMin: () => 2,
   pipelined: false,
   targets: () => ["core", "zookeeper"],
   operations: ({ lost }) => ["acquire", "hand-over", "release", "verify", ...(lost > 0 ? ["take-over"] : [])],

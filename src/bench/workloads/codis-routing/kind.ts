@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CodisRoutingWorkload } from "../../profile/profile.js";
 import { duration, whole } from "../../profile/scalars.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { codisWords } from "./codis-words.js";
 
@@ -26,6 +27,7 @@ export const codisRoutingKind: WorkloadKind<CodisRoutingWorkload> = {
     proxyLifeMicros: parsed.proxyLife,
     awayMicros: parsed.away,
   }),
+  problems: ({ awayMicros }, { durationMicros }) => outlasting({ away: awayMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

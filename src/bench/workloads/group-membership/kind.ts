@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { GroupMembershipWorkload } from "../../profile/profile.js";
 import { duration, whole } from "../../profile/scalars.js";
 import { castWords } from "../cast-words.js";
+import { outlasting } from "../outlasting.js";
 import { rosterOperations } from "../roster/roster-plan.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { groupMembershipPlan } from "./group-membership-plan.js";
@@ -25,6 +26,7 @@ export const groupMembershipKind: WorkloadKind<GroupMembershipWorkload> = {
     memberLifeMicros: parsed.memberLife,
     awayMicros: parsed.away,
   }),
+  problems: ({ awayMicros }, { durationMicros }) => outlasting({ away: awayMicros }, durationMicros),
   pipelined: false,
   extraConnections: (workload) => workload.churning,
   targets: () => ["core", "zookeeper"],

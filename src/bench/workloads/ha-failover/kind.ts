@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { HaFailoverWorkload } from "../../profile/profile.js";
 import { duration, share } from "../../profile/scalars.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { HA_WORDS } from "./ha-words.js";
 
@@ -19,6 +20,7 @@ export const haFailoverKind: WorkloadKind<HaFailoverWorkload> = {
     activeMicros: parsed.active,
     gracefulShare: parsed.graceful,
   }),
+  problems: ({ activeMicros }, { durationMicros }) => outlasting({ active: activeMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { KafkaMetadataWorkload } from "../../profile/profile.js";
 import { duration, whole } from "../../profile/scalars.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { kafkaWords } from "./kafka-words.js";
 
@@ -38,6 +39,16 @@ export const kafkaMetadataKind: WorkloadKind<KafkaMetadataWorkload> = {
     isrIntervalMicros: parsed.isrInterval,
     commitIntervalMicros: parsed.commitInterval,
   }),
+  problems: (workload, { connections, durationMicros }) => {
+    const { awayMicros, isrIntervalMicros, commitIntervalMicros, brokers, groups } = workload;
+    const times = { away: awayMicros, isrInterval: isrIntervalMicros, commitInterval: commitIntervalMicros };
+    const problems = outlasting(times, durationMicros);
+    const consumers = connections - brokers;
+    if (groups > consumers) {
+      problems.push({ path: ["workload", "groups"], message: `must be at most ${consumers}, the number of consumers` });
+    }
+    return problems;
+  },
   pipelined: false,
   connectionsMin: (workload) => workload.brokers + 1,
   targets: () => ["core", "zookeeper"],

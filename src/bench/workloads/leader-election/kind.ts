@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { LeaderElectionWorkload } from "../../profile/profile.js";
 import { duration, share } from "../../profile/scalars.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { ELECTION_WORDS } from "./election-words.js";
 
@@ -21,6 +22,13 @@ export const leaderElectionKind: WorkloadKind<LeaderElectionWorkload> = {
     lostShare: parsed.lost,
     cutShare: parsed.cut,
   }),
+  problems: ({ leadMicros, lostShare, cutShare }, { durationMicros }) => {
+    const problems = outlasting({ lead: leadMicros }, durationMicros);
+    if (lostShare + cutShare > 1) {
+      problems.push({ path: ["workload", "lost"], message: "must be at most 100% together with cut; lower either" });
+    }
+    return problems;
+  },
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper", "etcd"],

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { PubSubWorkload } from "../../profile/profile.js";
 import { whole } from "../../profile/scalars.js";
-import type { WorkloadKind } from "../workload-kind.js";
+import type { KindProblem, WorkloadKind } from "../workload-kind.js";
 import { pubSubWords } from "./pub-sub-words.js";
 
 const TOPICS_MAX = 10_000;
@@ -20,6 +20,15 @@ export const pubSubKind: WorkloadKind<PubSubWorkload> = {
   kind: "pub-sub",
   schema,
   resolve: (parsed: z.output<typeof schema>) => parsed,
+  problems: ({ topics, publishers }, { connections }) => {
+    const path = ["workload", "topics"];
+    const problems: KindProblem[] = [];
+    if (topics > connections)
+      problems.push({ path, message: `must be at most ${connections}, the number of subscribers` });
+    if (topics > publishers)
+      problems.push({ path, message: `must be at most ${publishers}, the number of publishers` });
+    return problems;
+  },
   pipelined: false,
   extraConnections: (workload) => workload.publishers,
   targets: () => ["core", "zookeeper", "etcd"],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ServiceRegistryWorkload } from "../../profile/profile.js";
 import { duration, whole } from "../../profile/scalars.js";
 import { castWords } from "../cast-words.js";
+import { outlasting } from "../outlasting.js";
 import { rosterOperations } from "../roster/roster-plan.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { serviceRegistryPlan } from "./service-registry-plan.js";
@@ -30,6 +31,8 @@ export const serviceRegistryKind: WorkloadKind<ServiceRegistryWorkload> = {
     reportIntervalMicros: parsed.reportInterval,
     lookupsPerSecond: parsed.lookupsPerSecond,
   }),
+  problems: ({ awayMicros, reportIntervalMicros }, { durationMicros }) =>
+    outlasting({ away: awayMicros, reportInterval: reportIntervalMicros }, durationMicros),
   pipelined: false,
   extraConnections: (workload) => workload.providers,
   targets: () => ["core", "zookeeper", "etcd"],

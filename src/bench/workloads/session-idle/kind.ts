@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { SessionIdleWorkload } from "../../profile/profile.js";
 import { duration } from "../../profile/scalars.js";
 import { castWords } from "../cast-words.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 
 const schema = z.strictObject({
@@ -17,6 +18,8 @@ export const sessionIdleKind: WorkloadKind<SessionIdleWorkload> = {
     kind: "session-idle",
     probeIntervalMicros: parsed.probeInterval,
   }),
+  problems: ({ probeIntervalMicros }, { durationMicros }) =>
+    outlasting({ probeInterval: probeIntervalMicros }, durationMicros),
   pipelined: false,
   extraConnections: () => 1,
   targets: () => ["core", "zookeeper"],

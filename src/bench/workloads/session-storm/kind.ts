@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { formatMicros } from "../../../base/units.js";
+import { drainMsOf } from "../../load/drain.js";
 import type { SessionStormWorkload } from "../../profile/profile.js";
 import { duration, share } from "../../profile/scalars.js";
 import type { WorkloadKind } from "../workload-kind.js";
@@ -21,6 +23,13 @@ export const sessionStormKind: WorkloadKind<SessionStormWorkload> = {
     timeoutMs: Math.round(parsed.timeout / 1_000),
     intervalMicros: parsed.interval,
   }),
+  problems: ({ expiring, timeoutMs }, { durationMicros, sessionTimeoutMs }) => {
+    // Sessions are looked after for as long as answers may take after the end.
+    const seenMicros = durationMicros + drainMsOf(sessionTimeoutMs) * 1_000;
+    if (expiring === 0 || timeoutMs * 1_000 < seenMicros) return [];
+    const message = `no session would expire within a round and the wait after it, ${formatMicros(seenMicros)}; lengthen duration or sessionTimeout, or shorten this`;
+    return [{ path: ["workload", "timeout"], message, needsLongerRound: true }];
+  },
   pipelined: false,
   extraConnections: () => 1,
   targets: () => ["core", "zookeeper"],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { WatchManyWorkload } from "../../profile/profile.js";
 import { whole } from "../../profile/scalars.js";
+import { moreThanKeys } from "../more-than-keys.js";
 import { operationsOf } from "../watches/watch-plan.js";
 import { watchWords } from "../watches/watch-words.js";
 import type { WorkloadKind } from "../workload-kind.js";
@@ -20,6 +21,7 @@ export const watchManyKind: WorkloadKind<WatchManyWorkload> = {
   kind: "watch-many",
   schema,
   resolve: (parsed: z.output<typeof schema>) => parsed,
+  problems: ({ watchesPerConnection, changers }, { keys }) => moreThanKeys({ watchesPerConnection, changers }, keys),
   pipelined: false,
   extraConnections: (workload) => workload.changers,
   targets: () => ["core", "zookeeper", "etcd"],

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { formatMicros } from "../../../base/units.js";
 import type { WatchReconnectWorkload } from "../../profile/profile.js";
 import { duration, whole } from "../../profile/scalars.js";
+import { moreThanKeys } from "../more-than-keys.js";
+import { outlasting } from "../outlasting.js";
 import type { WorkloadKind } from "../workload-kind.js";
 import { reconnectWords } from "./reconnect-words.js";
 
@@ -26,6 +29,17 @@ export const watchReconnectKind: WorkloadKind<WatchReconnectWorkload> = {
     awayMicros: parsed.away,
     intervalMicros: parsed.interval,
   }),
+  problems: ({ awayMicros, changes, watchesPerConnection }, { keys, durationMicros, sessionTimeoutMs }) => {
+    const problems = [
+      ...outlasting({ away: awayMicros }, durationMicros),
+      ...moreThanKeys({ watchesPerConnection, changes }, keys),
+    ];
+    if (awayMicros >= sessionTimeoutMs * 1_000) {
+      const message = `must be shorter than sessionTimeout, ${formatMicros(sessionTimeoutMs * 1_000)}: the sessions would be over; lengthen that, or shorten this`;
+      problems.push({ path: ["workload", "away"], message });
+    }
+    return problems;
+  },
   pipelined: false,
   extraConnections: () => 1,
   targets: () => ["core", "zookeeper"],
