@@ -83,7 +83,7 @@ describe("workloads of recipes and of what others do with ZooKeeper, on the core
 
   for (const workload of [ELECTION, QUEUE, BARRIER, NAMING, KAFKA, CODIS, HA]) {
     test(`two workers, no mistake: ${workload}`, async () => {
-      const parsed = parse(workload, 1).workload;
+      const parsed = parse(workload, 1_200).workload;
       const unmeasured = new Set(kindOf(parsed).operations(parsed));
       for (let attempt = 1; attempt <= ATTEMPTS_MAX && unmeasured.size > 0; attempt++) {
         const target = (await run(workload, 1_200)).targets[0]!;
