@@ -21,7 +21,8 @@ export const watchManyKind: WorkloadKind<WatchManyWorkload> = {
   kind: "watch-many",
   schema,
   resolve: (parsed: z.output<typeof schema>) => parsed,
-  problems: ({ watchesPerConnection, changers }, { keys }) => moreThanKeys({ watchesPerConnection, changers }, keys),
+  problems: ({ watchesPerConnection, changers }, _keys, _valueBytes, { keys }) =>
+    moreThanKeys({ watchesPerConnection, changers }, keys),
   pipelined: false,
   extraConnections: (workload) => workload.changers,
   targets: () => ["core", "zookeeper", "etcd"],
