@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { core } from "../../../src/targets/core/kind.js";
+import type { Ensemble } from "../../../src/targets/target.js";
+import {
+  GROUP_MEMBERSHIP,
+  PUB_SUB,
+  runWithLoss,
+  SERVICE_REGISTRY,
+  SESSION_STORM,
+  WATCH_MANY,
+  WATCH_RECONNECT,
+} from "../../support/lossy-run.js";
+
+let ensemble: Ensemble;
+
+before(async () => {
+  ensemble = await core.start({ servers: 1 });
+});
+after(async () => {
+  await ensemble?.stop();
+});
+
+const LATE = ["{kind: watch-fanout}", WATCH_RECONNECT, GROUP_MEMBERSHIP, PUB_SUB, SESSION_STORM];
+const SILENT = [WATCH_MANY, WATCH_RECONNECT, SERVICE_REGISTRY, PUB_SUB, SESSION_STORM];
+
+for (const workload of LATE) {
+  test(`a session that is slower than the session timeout is not called wrong: ${workload}`, async () => {
+    const target = await runWithLoss(ensemble, workload, "late");
+    for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+  });
+}
+
+for (const workload of SILENT) {
+  test(`what nobody answered is unanswered, and the check is unknown: ${workload}`, async () => {
+    const target = await runWithLoss(ensemble, workload, "silent");
+    for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+    assert.ok(
+      target.checks.some((check) => check.verdict === "unknown" && /not judged/.test(check.detail)),
+      JSON.stringify(target.checks),
+    );
+    const unanswered = target.operations.reduce((sum, operation) => sum + (operation.errors["UNANSWERED"] ?? 0), 0);
+    assert.ok(unanswered > 0, JSON.stringify(target.operations.map(({ name, errors }) => ({ name, errors }))));
+  });
+}

@@ -1,0 +1,39 @@
+import { parseProfile } from "../../src/bench/profile/parse.js";
+import type { TargetResult } from "../../src/bench/result.js";
+import { runProfile } from "../../src/bench/run-profile.js";
+import type { Ensemble } from "../../src/targets/target.js";
+import { type Loss, lossySource } from "./lossy-driver.js";
+
+export const WATCH_MANY = "{kind: watch-many, watchesPerConnection: 2, changers: 2}";
+export const WATCH_RECONNECT =
+  "{kind: watch-reconnect, watchesPerConnection: 20, changes: 20, away: 50ms, interval: 0ms}";
+export const SERVICE_REGISTRY =
+  "{kind: service-registry, providers: 3, providerLife: 50ms, away: 0ms, reportInterval: 5ms}";
+export const GROUP_MEMBERSHIP = "{kind: group-membership, churning: 3, memberLife: 50ms, away: 0ms}";
+export const PUB_SUB = "{kind: pub-sub, topics: 1, publishers: 2, window: 2}";
+/** The server grants two of its ticks all the same, 4 s. */
+export const SESSION_STORM = "{kind: session-storm, interval: 100ms, timeout: 1s}";
+
+/** Real sessions on a real server, one of which is made to lose something or to be slow. */
+export async function runWithLoss(ensemble: Ensemble, workload: string, loss: Loss | undefined): Promise<TargetResult> {
+  // Patience where all is well: this may be a busy machine.
+  const sessionTimeout = loss === undefined ? "10s" : "1s";
+  const duration = loss === undefined || loss === "silent" ? "1500ms" : "500ms";
+  const text = `
+name: planted
+workload: ${workload}
+keys: 20
+connections: 8
+duration: ${duration}
+warmUp: {min: 0s, max: 0s}
+rounds: 1
+sessionTimeout: ${sessionTimeout}
+`;
+  const members = ensemble.members.map((member) => member.client);
+  const result = await runProfile({
+    profile: { profile: parseProfile(text, "planted.yaml"), text, file: "planted.yaml", overrides: {} },
+    participants: [{ label: "core", ensemble, driver: lossySource(members, loss) }],
+    workers: 2,
+  });
+  return result.targets[0]!;
+}
