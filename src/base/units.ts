@@ -40,3 +40,20 @@ export function formatBytes(bytes: number): string {
   if (bytes < 2 ** 30) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
   return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
+
+/** Parses a whole number given to a command line's option. Throws UserError `badNumber`. */
+export function parseWholeOption(option: string, text: string, max: number, min?: number): number;
+export function parseWholeOption(
+  option: string,
+  text: string | undefined,
+  max: number,
+  min?: number,
+): number | undefined;
+export function parseWholeOption(option: string, text: string | undefined, max: number, min = 1): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new UserError(USER_ERRORS.badNumber, { value: text, min, max }, option);
+  }
+  return value;
+}

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { formatMicros } from "../base/units.js";
-import { EXIT, USER_ERRORS, UserError } from "../base/user-error.js";
+import { formatMicros, parseWholeOption } from "../base/units.js";
+import { EXIT } from "../base/user-error.js";
 import { runHttpLoad } from "../bench/http/autocannon.js";
 import { targetKind } from "../targets/kinds.js";
 import { reserveLoopbackPorts } from "../targets/process/ports.js";
@@ -29,12 +29,6 @@ async function startCoreWithMetrics(signal: AbortSignal): Promise<{ readonly cor
   return { core, url: `http://127.0.0.1:${port}/metrics` };
 }
 
-function positive(option: string, text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text))
-    throw new UserError(USER_ERRORS.badNumber, { value: text, min: 1, max: 99_999 }, option);
-  return Number(text);
-}
-
 export function httpCommand(): Command {
   return withAllowRemote(new Command("http"))
     .description("load an HTTP endpoint with autocannon: by default the metrics of a core that is started for it")
@@ -48,8 +42,8 @@ export function httpCommand(): Command {
     )
     .action(async (given: string | undefined, options: HttpOptions) => {
       const output = createOutput(options.json);
-      const connections = positive("--connections", options.connections);
-      const durationSeconds = positive("--duration", options.duration);
+      const connections = parseWholeOption("--connections", options.connections, 99_999);
+      const durationSeconds = parseWholeOption("--duration", options.duration, 99_999);
       if (given !== undefined) await requireLoopback([hostOfUrl(given)], options.allowRemote);
       const interrupt = new Interrupt(() => output.line("interrupted"));
       let core: Ensemble | undefined;

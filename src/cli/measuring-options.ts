@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
+import { parseWholeOption } from "../base/units.js";
 import { loadProfile } from "../bench/profile/load.js";
-import { overrideProfile, requireOnce, whole } from "../bench/profile/overrides.js";
+import { overrideProfile, requireOnce } from "../bench/profile/overrides.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import { PROFILE_LIMITS } from "../bench/profile/schema.js";
 import type { ComparisonOptions } from "./comparison.js";
@@ -102,7 +103,7 @@ export function profileOf(name: string, options: Partial<RoundOptions>): LoadedP
 export function serversOf(loaded: LoadedProfile, ensemble: string | undefined): number {
   if (ensemble === undefined) return loaded.profile.servers;
   requireOnce(loaded, "--ensemble", "servers");
-  return whole("--ensemble", ensemble, PROFILE_LIMITS.serversMax);
+  return parseWholeOption("--ensemble", ensemble, PROFILE_LIMITS.serversMax);
 }
 
 type MeasuringBasics = Pick<
@@ -124,5 +125,5 @@ export function measuringBasics(profile: LoadedProfile, options: MeasuringOption
 }
 
 export function workersOf({ workers }: MeasuringOptions): number {
-  return whole("--workers", workers, WORKERS_MAX);
+  return parseWholeOption("--workers", workers, WORKERS_MAX);
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { formatMicros } from "../base/units.js";
+import { formatMicros, parseWholeOption } from "../base/units.js";
 import { EXIT, type ExitCode, USER_ERRORS, UserError } from "../base/user-error.js";
 import type { OutageRecord, RunResult } from "../bench/result.js";
 import { exitCodeOf } from "../bench/verdict.js";
@@ -59,8 +59,8 @@ function collect(value: string, all: readonly string[]): readonly string[] {
 }
 
 function override(loaded: LoadedScenario, { ensemble, rounds }: ScenarioOptions): LoadedScenario {
-  const servers = ensemble === undefined ? loaded.scenario.servers : wholeNumber("--ensemble", ensemble);
-  const count = rounds === undefined ? loaded.scenario.rounds : wholeNumber("--rounds", rounds);
+  const servers = ensemble === undefined ? loaded.scenario.servers : parseWholeOption("--ensemble", ensemble, 9_999);
+  const count = rounds === undefined ? loaded.scenario.rounds : parseWholeOption("--rounds", rounds, 9_999);
   const overrides = { ...(ensemble === undefined ? {} : { ensemble }), ...(rounds === undefined ? {} : { rounds }) };
   return { ...loaded, scenario: { ...loaded.scenario, servers, rounds: count }, overrides };
 }
@@ -70,12 +70,6 @@ function requireFit(name: string, target: TargetName): void {
   if (target !== "redis") return;
   const targets = TARGET_NAMES.filter((each) => each !== target).join(", ");
   throw new UserError(USER_ERRORS.targetUnfit, { what: `scenario ${name}`, target, targets });
-}
-
-function wholeNumber(option: string, text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text))
-    throw new UserError(USER_ERRORS.badNumber, { value: text, min: 1, max: 9_999 }, option);
-  return Number(text);
 }
 
 async function runAndReport(loaded: LoadedScenario, options: ScenarioOptions): Promise<ExitCode> {

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
+import { parseWholeOption } from "../base/units.js";
 import { EXIT, type ExitCode, USER_ERRORS, UserError } from "../base/user-error.js";
 import { runSeeds } from "../chaos/simulator/run-seeds.js";
 import type { SimulationTotals } from "../chaos/simulator/seed-batch.js";
@@ -58,12 +59,13 @@ Examples:
 /** Returns 0, 4 where a promise was broken, or 130 where it was interrupted. Throws UserError for bad options. */
 export async function runSimulate(options: SimulateOptions, run: typeof runSeeds = runSeeds): Promise<ExitCode> {
   const output = createOutput(options.json);
-  const count = wholeNumber("--seeds", options.seeds, 1, SEEDS_MAX);
+  const count = parseWholeOption("--seeds", options.seeds, SEEDS_MAX);
   const firstSeed =
-    options.seed === undefined ? Date.now() % CLOCK_SEEDS : wholeNumber("--seed", options.seed, 0, SEED_MAX);
-  const servers = options.servers === undefined ? undefined : wholeNumber("--servers", options.servers, 1, SERVERS_MAX);
-  const threads = Math.min(count, wholeNumber("--threads", options.threads, 1, THREADS_MAX));
-  const traceLines = wholeNumber("--trace", options.trace, 1, TRACE_LINES_MAX);
+    options.seed === undefined ? Date.now() % CLOCK_SEEDS : parseWholeOption("--seed", options.seed, SEED_MAX, 0);
+  const servers =
+    options.servers === undefined ? undefined : parseWholeOption("--servers", options.servers, SERVERS_MAX);
+  const threads = Math.min(count, parseWholeOption("--threads", options.threads, THREADS_MAX));
+  const traceLines = parseWholeOption("--trace", options.trace, TRACE_LINES_MAX);
   const profile = PROFILES.find((name) => name === options.profile);
   if (profile === undefined) {
     throw new UserError(USER_ERRORS.badChoice, { value: options.profile, choices: PROFILES.join(", ") }, "--profile");
@@ -144,10 +146,4 @@ function showTotals(totals: SimulationTotals, seedsPerSecond: number, output: Ou
       `${count(totals.readsAnswered)} reads, ${count(totals.syncsAnswered)} syncs, ${count(totals.watchEvents)} watch ` +
       `events, ${count(totals.reconnects)} reconnects, ${count(totals.sessionsExpired)} sessions expired`,
   );
-}
-
-function wholeNumber(option: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d{1,10}$/.test(text) && value >= min && value <= max) return value;
-  throw new UserError(USER_ERRORS.badNumber, { value: text, min, max }, option);
 }

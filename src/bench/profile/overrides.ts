@@ -1,4 +1,4 @@
-import { parseDurationMicros } from "../../base/units.js";
+import { parseDurationMicros, parseWholeOption } from "../../base/units.js";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { kindOf } from "../workloads/registry.js";
 import { problemsOf } from "./problems.js";
@@ -80,15 +80,15 @@ function overridden(base: Profile, options: ProfileOverrides): Profile {
     ...base,
     durationMicros: micros("--duration", options.duration, 1) ?? base.durationMicros,
     connections:
-      whole(
+      parseWholeOption(
         "--connections",
         options.connections,
         PROFILE_LIMITS.connectionsMax,
         kindOf(base.workload).connectionsMin?.(base.workload),
       ) ?? base.connections,
-    depth: whole("--depth", options.depth, PROFILE_LIMITS.depthMax) ?? base.depth,
-    rounds: whole("--rounds", options.rounds, PROFILE_LIMITS.roundsMax) ?? base.rounds,
-    seed: whole("--seed", options.seed, 0xffff_ffff, 0) ?? base.seed,
+    depth: parseWholeOption("--depth", options.depth, PROFILE_LIMITS.depthMax) ?? base.depth,
+    rounds: parseWholeOption("--rounds", options.rounds, PROFILE_LIMITS.roundsMax) ?? base.rounds,
+    seed: parseWholeOption("--seed", options.seed, 0xffff_ffff, 0) ?? base.seed,
     loop: options.rate === undefined ? base.loop : openLoop(base.loop, options.rate),
     warmUp:
       warmUpMicros === undefined
@@ -111,18 +111,6 @@ function micros(option: string, text: string | undefined, min = 0): number | und
   if (text === undefined) return undefined;
   const value = located(option, () => parseDurationMicros(text));
   if (value < min) throw new UserError(USER_ERRORS.badDuration, { value: text }, option);
-  return value;
-}
-
-/** Parses a whole number given to an option. Throws UserError `badNumber`. */
-export function whole(option: string, text: string, max: number, min?: number): number;
-export function whole(option: string, text: string | undefined, max: number, min?: number): number | undefined;
-export function whole(option: string, text: string | undefined, max: number, min = 1): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw new UserError(USER_ERRORS.badNumber, { value: text, min, max }, option);
-  }
   return value;
 }
 
