@@ -46,6 +46,7 @@ export class Nemesis {
   private readonly faults: readonly Fault[];
   private readonly active = new Set<() => void>();
   private stopped = false;
+  private healings = 0;
 
   constructor({ servers, clients, network }: Victims, random: RandomSource, trace: Trace) {
     this.servers = servers;
@@ -114,10 +115,12 @@ export class Nemesis {
   /** Ends every fault. */
   heal(): void {
     this.stopped = true;
+    this.healings++;
+    // What goes on as a fault ends is no occasion for the next one.
+    for (const server of this.servers) server.onCommand = undefined;
     for (const end of [...this.active]) end();
     this.active.clear();
     for (const server of this.servers) {
-      server.onCommand = undefined;
       server.resume();
       server.setClockRate(1);
       server.start();
@@ -146,7 +149,7 @@ export class Nemesis {
       server.onCommand = (kind) => {
         if (kind !== "open" || server === leader || opened) return;
         opened = true;
-        this.events.after(5 * randomFraction(this.random), () => {
+        this.unlessHealed(5 * randomFraction(this.random), () => {
           this.powerCut();
           over = true;
         });
@@ -160,10 +163,10 @@ export class Nemesis {
     let over = false;
     const waiting = this.clients.slice(1, 3);
     for (const client of waiting) client.postAt(leader);
-    this.events.after(FREEZE_AFTER_MS, () => {
+    this.unlessHealed(FREEZE_AFTER_MS, () => {
       this.active.add(this.cut(leader));
       const resume = this.stop(leader);
-      this.events.after(FREEZE_MS_MIN + 500 * randomFraction(this.random), () => {
+      this.unlessHealed(FREEZE_MS_MIN + 500 * randomFraction(this.random), () => {
         resume();
         for (const client of waiting) client.postAt(undefined);
         over = true;
@@ -182,14 +185,14 @@ export class Nemesis {
     const behind = voters.filter((server) => server !== leader).slice(0, Math.floor(voters.length / 2));
     const reconnect = this.block((from, to) => behind.includes(from) !== behind.includes(to));
     this.active.add(reconnect);
-    this.events.after(100 + 300 * randomFraction(this.random), () => {
+    this.unlessHealed(100 + 300 * randomFraction(this.random), () => {
       this.powerCut();
       reconnect();
       let left = behind.length;
       for (const server of behind) {
         server.disk.health.syncMs = 20;
         server.onCommand = (kind) => {
-          if (kind === "currentEpoch") this.events.after(0, () => crash(server));
+          if (kind === "currentEpoch") this.unlessHealed(0, () => crash(server));
         };
         server.start();
       }
@@ -200,7 +203,7 @@ export class Nemesis {
         if (--left > 0) return;
         leader.crash();
         for (const other of this.servers) if (other !== leader) other.start();
-        this.events.after(1_000, () => {
+        this.unlessHealed(1_000, () => {
           over = true;
         });
       };
@@ -223,6 +226,14 @@ export class Nemesis {
       if (isForgotten()) behind.start();
       return behind.serving;
     };
+  }
+
+  /** A last harm whose time came while it was still to strike is over: nobody would start again whom it crashed then. */
+  private unlessHealed(delayMs: number, harm: () => void): void {
+    const { healings } = this;
+    this.events.after(delayMs, () => {
+      if (this.healings === healings) harm();
+    });
   }
 
   private powerCut(): void {
