@@ -82,6 +82,9 @@ export function gate(baseline: RunResult, current: RunResult, options: GateOptio
   const incomplete = [
     ...(current.interrupted ? ["The run was interrupted: its result is not complete."] : []),
     ...(comparisons.length === 0 ? ["The results have no target and operation to compare."] : []),
+    ...current.targets
+      .filter((target) => target.checks.length === 0)
+      .map((target) => `${target.label} was not checked: its answers are neither right nor wrong.`),
     ...differences,
   ];
   const untold =

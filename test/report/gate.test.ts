@@ -197,6 +197,17 @@ test("a failed check outranks everything: 4, and an unknown one is not enough to
   assert.equal(gate(baseline, unknown, OPTIONS).exitCode, 5);
 });
 
+test("a target of which nothing was checked is not enough to tell: 5", () => {
+  const report = gate(baseline, result({ ...CORE, checks: [] }), OPTIONS);
+  assert.equal(report.exitCode, 5);
+  assert.match(gateText(report), /core was not checked/);
+  assert.ok(
+    gateCases(report).some((each) => each.outcome === "error" && each.message.startsWith("core was not checked")),
+  );
+  const reference = gate(baseline, result(CORE, { others: [{ ...ZOOKEEPER, checks: [] }] }), OPTIONS);
+  assert.equal(reference.exitCode, 5);
+});
+
 test("a threshold the run missed exits 3", () => {
   const missed = { target: "core", metric: "latency", expression: "p(99)<1ms", observed: null, passed: false };
   const report = gate(baseline, { ...baseline, thresholds: [missed] }, OPTIONS);
