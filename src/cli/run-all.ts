@@ -1,9 +1,11 @@
+import { formatMicros } from "../base/units.js";
 import { EXIT, type ExitCode, UserError } from "../base/user-error.js";
 import type { LoadedProfile } from "../bench/profile/profile.js";
 import type { RunResult } from "../bench/result.js";
 import { RunAbortedError, runProfile } from "../bench/run-profile.js";
 import { exitCodeOf } from "../bench/verdict.js";
 import { prepareReportsRoot, reportFolder, writeReports } from "../report/files.js";
+import { observedText } from "../report/format.js";
 import { totalPerSecond } from "../report/variants.js";
 import type { TargetReference } from "../targets/address.js";
 import { TARGET_KINDS } from "../targets/kinds.js";
@@ -230,7 +232,7 @@ function reasonsOf(result: RunResult): readonly string[] {
     .filter((threshold) => !threshold.passed)
     .map(
       ({ target, metric, expression, observed }) =>
-        `${target}, ${metric} ${expression}: ${observed === null ? "no samples" : `observed ${observed}`}`,
+        `${target}, ${metric} ${expression}: ${observed === null ? "no samples" : `observed ${observedText(expression, observed, formatMicros)}`}`,
     );
   const errors = result.warnings.filter(({ code }) => code === "errors").map(({ message }) => message);
   return [...checks, ...thresholds, ...errors];

@@ -2,6 +2,7 @@ import { formatBytes, formatMicros } from "../base/units.js";
 import { errorCount } from "../bench/merge-records.js";
 import type { MetricRecord, OperationResult, RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { costByMember, isOpenLoop, type OperationCost, sendLagP99 } from "../report/figures.js";
+import { observedText } from "../report/format.js";
 import { totalPerSecond, variantTable } from "../report/variants.js";
 import type { Output } from "./output.js";
 
@@ -28,10 +29,10 @@ export function printResult(result: RunResult, output: Output): void {
   }
   for (const threshold of result.thresholds) {
     if (threshold.passed) continue;
-    const why = threshold.observed === null ? "there were no samples" : `observed ${threshold.observed}`;
-    output.line(
-      `${output.style("red", "threshold")}: ${threshold.target}, ${threshold.metric} ${threshold.expression}: ${why}`,
-    );
+    const { target, metric, expression, observed } = threshold;
+    const why =
+      observed === null ? "there were no samples" : `observed ${observedText(expression, observed, formatMicros)}`;
+    output.line(`${output.style("red", "threshold")}: ${target}, ${metric} ${expression}: ${why}`);
   }
   for (const warning of result.warnings) output.line(`${output.style("yellow", "warning")}: ${warning.message}`);
   if (result.interrupted) output.line("interrupted: the figures are of what had been measured by then");

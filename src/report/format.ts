@@ -28,6 +28,13 @@ export function elapsed(micros: number): string {
   return seconds < 120 ? duration(micros) : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** What a threshold was held against, in the unit of what its expression bounds; `durationOf` words durations. */
+export function observedText(expression: string, observed: number, durationOf = duration): string {
+  if (expression.startsWith("rate")) return `${perSecond(observed)}/s`;
+  if (expression.startsWith("count")) return integer(observed);
+  return expression.startsWith("errors") ? percent(observed) : durationOf(observed);
+}
+
 export const ratio = (value: number): string => `${significant(value)}×`;
 
 export const percent = (fraction: number): string => `${significant(fraction * 100)}%`;

@@ -1,4 +1,4 @@
-import { percent, significant } from "./format.js";
+import { observedText, percent, significant } from "./format.js";
 import { GATE_METRICS, type GateComparison, type GateReport } from "./gate.js";
 
 const VERDICTS = {
@@ -33,7 +33,7 @@ export function gateText(report: GateReport): string {
         .filter((threshold) => !threshold.passed)
         .map(
           ({ target, metric, expression, observed }) =>
-            `${target}: threshold missed: ${metric} ${expression}, ${observed === null ? "no samples" : `observed ${significant(observed)}`}`,
+            `${target}: threshold missed: ${metric} ${expression}, ${observed === null ? "no samples" : `observed ${observedText(expression, observed)}`}`,
         ),
     ),
     ...section(report.incomplete),

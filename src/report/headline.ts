@@ -1,6 +1,6 @@
 import type { RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { errorCount, isOpenLoop, okCount, saturatedRounds } from "./figures.js";
-import { duration, elapsed, integer, list, percent, ratio, significant } from "./format.js";
+import { duration, elapsed, integer, list, observedText, percent, ratio } from "./format.js";
 import { ratioSentence } from "./ratio-sentences.js";
 
 /** What a reader must know before any figure; `bad` things forbid conclusions, `caution` ones weaken them. */
@@ -54,7 +54,7 @@ export function notices(result: RunResult): readonly Notice[] {
       text:
         threshold.observed === null
           ? `${threshold.metric} must hold ${threshold.expression}, and there were no samples.`
-          : `${threshold.metric} must hold ${threshold.expression}; observed ${significant(threshold.observed)} (latencies in µs).`,
+          : `${threshold.metric} must hold ${threshold.expression}; observed ${observedText(threshold.expression, threshold.observed)}.`,
     }));
   const early: Notice[] = result.interrupted
     ? [

@@ -1,5 +1,5 @@
 import type { RunResult } from "../bench/result.js";
-import { significant } from "./format.js";
+import { observedText } from "./format.js";
 import type { GateReport } from "./gate.js";
 
 /** One thing that must hold. `error` is neither passed nor failed: it could not be told. */
@@ -57,7 +57,10 @@ function judgedCases({ checks, thresholds }: Judged): readonly TestCase[] {
         suite: threshold.target,
         name: `threshold: ${threshold.metric} ${threshold.expression}`,
         outcome: threshold.passed ? "passed" : "failure",
-        message: threshold.observed === null ? "there were no samples" : `observed ${significant(threshold.observed)}`,
+        message:
+          threshold.observed === null
+            ? "there were no samples"
+            : `observed ${observedText(threshold.expression, threshold.observed)}`,
       }),
     ),
   ];

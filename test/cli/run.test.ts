@@ -138,7 +138,7 @@ test("exit 3: a missed threshold", async () => {
   );
   const { code, stdout } = await zabench.run("run", "strict.yaml");
   assert.equal(code, EXIT.regression, stdout);
-  assert.match(stdout, /threshold: core, read p\(50\)<1us: observed \d+/);
+  assert.match(stdout, /threshold: core, read p\(50\)<1us: observed \d+(\.\d+)? (us|ms|s)\b/);
 });
 
 test("exit 4: a server whose history goes back, in the load or before it", async () => {

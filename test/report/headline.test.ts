@@ -156,5 +156,5 @@ test("an outage is told as clients felt it, also where service never came back",
 test("a share that missed its threshold is not rounded away", () => {
   const missed = { target: "core", metric: "total", expression: "errors<=0%", observed: 0.0004, passed: false };
   const [notice] = notices({ ...two, thresholds: [missed] });
-  assert.match(notice?.text ?? "", /observed 0\.0004/);
+  assert.match(notice?.text ?? "", /observed 0\.0400%/);
 });

@@ -10,7 +10,7 @@ import {
   outageWithinRound,
   sendLagP99,
 } from "../figures.js";
-import { duration, integer, list, percent, perSecond, ratio, significant } from "../format.js";
+import { duration, integer, list, observedText, percent, perSecond, ratio, significant } from "../format.js";
 import { throughputSpread } from "../headline.js";
 import { OPERATIONS_MIN, type PercentileName, samplesNeeded, supportedPercentile } from "../samples.js";
 import { totalPerSecond, variantTable } from "../variants.js";
@@ -184,13 +184,13 @@ export function thresholdTable(result: RunResult): Markup | null {
       { name: "Target", kind: "text" },
       { name: "Figure", kind: "text" },
       { name: "Must hold", kind: "text" },
-      { name: "Observed", unit: "durations in µs" },
+      { name: "Observed" },
       { name: "Outcome", kind: "text" },
     ],
     result.thresholds.map(
       (threshold) => html`<tr>${targetCell(result, threshold.target)}<td class="text">${threshold.metric}</td>
 <td class="text"><code>${threshold.expression}</code></td>
-${cell(threshold.observed === null ? insufficient("samples") : significant(threshold.observed))}
+${cell(threshold.observed === null ? insufficient("samples") : observedText(threshold.expression, threshold.observed))}
 <td class="text"><span class="verdict ${threshold.passed ? "valid" : "invalid"}">${threshold.passed ? "✓ passed" : "✗ missed"}</span></td></tr>`,
     ),
   );
