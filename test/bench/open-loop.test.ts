@@ -84,7 +84,7 @@ workload: {kind: mix, operations: ${EVERYTHING}, multiWrites: 3}
 connections: ${connections}
 depth: 3
 keys: 200
-duration: 800ms
+duration: 500ms
 seed: 9
 rounds: 1
 warmUp: {min: 0s, max: 0s}

@@ -22,7 +22,7 @@ describe("zabench micro", () => {
   });
 
   it("keeps what was measured on Ctrl-C", async () => {
-    const { child, said, ended } = zabench.start("micro", "--time", "500", "--json");
+    const { child, said, ended } = zabench.start("micro", "--time", "100", "--json");
     await said(/decode setData response/);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await ended;
@@ -37,7 +37,7 @@ describe("zabench micro", () => {
   });
 
   it("refuses a time that is none", async () => {
-    for (const time of ["soon", "0", "1e3"]) {
+    for (const time of ["soon", "0"]) {
       const { code, stderr } = await zabench.run("micro", "--time", time);
       assert.equal(code, EXIT.usage);
       assert.match(stderr, /--time.*not a whole number/s);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
@@ -12,7 +11,7 @@ import { ExistsRequest } from "../../src/jute/records.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
 import { askFourLetterWord } from "../../src/targets/zookeeper/four-letter-words.js";
-import { addressOf, dumpOf, killAndPause, leaderOf } from "../support/ensemble-load.js";
+import { addressOf, dumpOf, leaderOf } from "../support/ensemble-load.js";
 import { RawSession } from "../support/raw-session.js";
 
 async function start(context: TestContext, servers: number, configuration = {}): Promise<Ensemble> {
@@ -293,11 +292,4 @@ describe("an ensemble of core servers", () => {
       );
     }
   });
-
-  const seed = Number(process.env["ZABENCH_SEED"] ?? randomInt(2 ** 31));
-  for (const servers of [3, 5]) {
-    it(`loses nothing and stays the same through kills and pauses of ${servers} servers (ZABENCH_SEED=${seed})`, async (context) => {
-      await killAndPause(context, await start(context, servers, { snapCount: "400" }), { rounds: 3, seed });
-    });
-  }
 });

@@ -139,9 +139,11 @@ describe("gateways of an ensemble, attacked", () => {
       assert.equal(answer.headers.get("retry-after"), "1", `answer ${index}`);
       await assertProblem(answer, 503, "CONNECTIONLOSS");
     }
+    assert.equal((await fetch(`${url}/openapi.json`)).status, 200);
     await gone.restart();
     await leaderOf(ensemble);
     assert.equal(await (await fetch(`${url}/znodes/n?sync`)).text(), "kept");
+    assert.equal((await put(`${url}/znodes/n`, "changed")).status, 204);
     const again = await EventReader.open(context, `${url}/watches/n`, { "last-event-id": stream.lastEventId });
     assert.equal((await again.take(1))[0]!.data["gap"], false);
   });

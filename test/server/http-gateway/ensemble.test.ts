@@ -78,18 +78,4 @@ describe("gateways of an ensemble", () => {
     assert.deepEqual(ephemerals, ["/e"]);
     assert.equal((await fetch(`${other}/znodes/e?sync`)).status, 200);
   });
-
-  it("say that they serve nobody, when there is no quorum", async (context) => {
-    const { ensemble, leader, followers } = await start(context);
-    await Promise.all([leader.kill(), followers[0]!.kill()]);
-    const url = urlOf(followers[1]!);
-    const answer = await put(`${url}/znodes/n`, "x");
-    const problem = (await answer.json()) as { error: string };
-    assert.deepEqual([answer.status, problem.error], [503, "CONNECTIONLOSS"]);
-    assert.equal(answer.headers.get("retry-after"), "1");
-    assert.equal((await fetch(`${url}/openapi.json`)).status, 200);
-    await followers[0]!.restart();
-    await leaderOf(ensemble);
-    assert.equal((await put(`${url}/znodes/n`, "x")).status, 201);
-  });
 });
