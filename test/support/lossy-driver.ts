@@ -1,4 +1,6 @@
 import type { DriverSource } from "../../src/bench/load/driver-source.js";
+import { ZooKeeperError } from "../../src/client/errors.js";
+import { ERROR } from "../../src/jute/errors.js";
 import type { Recipe, RecipeSessions, SessionOptions } from "../../src/targets/driver.js";
 import type { Address } from "../../src/targets/target.js";
 import { ZooKeeperDriver } from "../../src/targets/zookeeper/driver.js";
@@ -8,9 +10,9 @@ import { ZooKeeperDriver } from "../../src/targets/zookeeper/driver.js";
  * called; of a list, those after it are not either, since every call brings all of it. "repeat": a callback is called
  * twice. "session": it is another one after it was resumed. "ephemeral": it is not there when it is looked for.
  * Two are no loss: "late": everything it is told or answered comes after `LATE_MS`. "silent": after a while it is told and answered
- * nothing any more.
+ * nothing any more. And one is of every connection: "refused": every second of its sessions cannot be opened.
  */
-export type Loss = "event" | "repeat" | "session" | "ephemeral" | "late" | "silent";
+export type Loss = "event" | "repeat" | "session" | "ephemeral" | "late" | "silent" | "refused";
 
 /** Longer than the session timeout of the runs it is for. */
 const LATE_MS = 1_200;
@@ -35,6 +37,8 @@ class LossyDriver extends ZooKeeperDriver {
   private readonly loss: Loss | undefined;
   /** Of the first session that is meddled with; there may be many, one after the other. */
   private silentFromMs: number | undefined;
+  /** By connection. */
+  private readonly opened = new Map<number, number>();
 
   constructor(members: readonly Address[], loss: Loss | undefined) {
     super("core", members);
@@ -42,6 +46,9 @@ class LossyDriver extends ZooKeeperDriver {
   }
 
   override async openSession<R extends Recipe>(recipe: R, options: SessionOptions): Promise<RecipeSessions[R]> {
+    const opened = (this.opened.get(options.index) ?? 0) + 1;
+    this.opened.set(options.index, opened);
+    if (this.loss === "refused" && opened % 2 === 0) throw new ZooKeeperError(ERROR.CONNECTIONLOSS, "connect", "");
     const session = await super.openSession(recipe, options);
     if (this.loss !== undefined && options.index === LOSSY_CONNECTION) {
       this.silentFromMs ??= performance.now() + SILENT_AFTER_MS;

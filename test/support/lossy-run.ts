@@ -17,8 +17,9 @@ export const SESSION_STORM = "{kind: session-storm, interval: 100ms, timeout: 1s
 /** Real sessions on a real server, one of which is made to lose something or to be slow. */
 export async function runWithLoss(ensemble: Ensemble, workload: string, loss: Loss | undefined): Promise<TargetResult> {
   // Patience where all is well: this may be a busy machine.
-  const sessionTimeout = loss === undefined ? "10s" : "1s";
-  const duration = loss === undefined || loss === "silent" ? "1500ms" : "500ms";
+  const slow = loss !== undefined && loss !== "refused";
+  const sessionTimeout = slow ? "1s" : "10s";
+  const duration = slow && loss !== "silent" ? "500ms" : "1500ms";
   const text = `
 name: planted
 workload: ${workload}
@@ -28,6 +29,7 @@ duration: ${duration}
 warmUp: {min: 0s, max: 0s}
 rounds: 1
 sessionTimeout: ${sessionTimeout}
+errorsMax: ${loss === "refused" ? "100%" : "0%"}
 `;
   const members = ensemble.members.map((member) => member.client);
   const result = await runProfile({

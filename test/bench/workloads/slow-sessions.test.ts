@@ -43,3 +43,11 @@ for (const workload of SILENT) {
     assert.ok(unanswered > 0, JSON.stringify(target.operations.map(({ name, errors }) => ({ name, errors }))));
   });
 }
+
+test("a session that cannot be opened in the middle of a round is an error of the target, and the run goes on", async () => {
+  const target = await runWithLoss(ensemble, SERVICE_REGISTRY, "refused");
+  const register = target.operations.find(({ name }) => name === "register");
+  assert.ok((register?.errors["CONNECTIONLOSS"] ?? 0) > 0, JSON.stringify(register?.errors));
+  assert.ok((register?.ok ?? 0) > 3, `${register?.ok}`);
+  for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
+});

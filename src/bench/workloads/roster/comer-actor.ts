@@ -7,7 +7,7 @@ import type { Actor, ActorTurns, Stage } from "../actor.js";
 import { type Announcement, allTold } from "../announcement.js";
 import { CastWords } from "../cast-words.js";
 import { HeldSession } from "../held-session.js";
-import { StepFailed, timed } from "../steps.js";
+import { StepFailed, stepOf, timed } from "../steps.js";
 import { nameOf, ofSubject, subjectOf } from "./names.js";
 import type { RosterPlan } from "./roster-plan.js";
 
@@ -76,7 +76,7 @@ export class ComerActor implements Actor {
     const { plan, held } = this;
     const { enter, leave } = plan.operations;
     try {
-      const session = await held.open();
+      const session = await stepOf(turns, enter, () => held.open());
       const name = nameOf({ comer: this.comer, generation });
       if (!(await this.announce(turns, enter, subjectOf(generation, true), () => session.enter(name)))) return false;
       await this.stay(turns, session, nowMicros() + share * plan.lifeMicros);
