@@ -378,6 +378,8 @@ export interface BarrierSession {
 }
 
 export interface NamingSession {
+  /** How often its session has expired. A call that was under way then may have taken an id that nobody was told. */
+  readonly expirations: number;
   /** A whole number that nobody else is given, from 0, larger than every one that was given before the call. */
   nextId(): Promise<number>;
   close(): Promise<void>;

@@ -27,6 +27,8 @@ export type SessionMistake =
   | "entered-early"
   | "left-early"
   | "id-repeats"
+  | "id-skipped"
+  | "id-skipped-by-expiry"
   | "epoch-repeats"
   | "offset-goes-back"
   | "partition-owned-twice"
@@ -155,6 +157,14 @@ const MISTAKES: { readonly [M in SessionMistake]: (session: never, options: Sess
       return last;
     };
   },
+  "id-skipped": (session: NamingSession) => {
+    skipIds(session);
+  },
+  // No mistake: an id whose call the end of its session has cut off.
+  "id-skipped-by-expiry": (session: NamingSession) => {
+    const skipped = skipIds(session);
+    Object.defineProperty(session, "expirations", { get: skipped });
+  },
   "epoch-repeats": (session: KafkaSession) => {
     const becomeController = session.becomeController.bind(session);
     session.becomeController = async (broker, onGone) => {
@@ -217,6 +227,21 @@ const MISTAKES: { readonly [M in SessionMistake]: (session: never, options: Sess
     };
   },
 };
+
+/** Returns how many were skipped. */
+function skipIds(session: NamingSession): () => number {
+  const nextId = session.nextId.bind(session);
+  let calls = 0;
+  let skipped = 0;
+  session.nextId = async () => {
+    if (++calls % EVERY === 0) {
+      await nextId();
+      skipped++;
+    }
+    return await nextId();
+  };
+  return () => skipped;
+}
 
 type Dequeue = QueueSession["dequeue"];
 

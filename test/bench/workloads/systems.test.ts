@@ -30,6 +30,7 @@ const PLANTED: readonly (readonly [SessionMistake, string, ...string[]])[] = [
   ["entered-early", BARRIER, "barrier-entry"],
   ["left-early", BARRIER, "barrier-exit"],
   ["id-repeats", NAMING, "unique-ids", "growing-ids"],
+  ["id-skipped", NAMING, "id-gaps"],
   ["epoch-repeats", KAFKA, "controller-epoch"],
   ["offset-goes-back", KAFKA, "offsets"],
   ["partition-owned-twice", KAFKA, "partition-ownership"],
@@ -96,6 +97,11 @@ describe("workloads of recipes and of what others do with ZooKeeper, on the core
       assert.deepEqual([...unmeasured], [], "never measured");
     });
   }
+
+  test("an id that the end of a session has skipped is no gap", async () => {
+    const target = (await run(NAMING, 1_000, "id-skipped-by-expiry")).targets[0]!;
+    for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
+  });
 
   for (const [mistake, workload, ...names] of PLANTED) {
     test(`a client that errs is caught: ${mistake}`, async () => {

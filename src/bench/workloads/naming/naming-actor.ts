@@ -32,6 +32,7 @@ export class NamingActor implements Actor {
   async act(turns: ActorTurns): Promise<void> {
     const { words } = this;
     const session = await this.held.open();
+    let { expirations } = session;
     while (!turns.over) {
       const least = words.next.value;
       words.begun.add(1);
@@ -44,6 +45,8 @@ export class NamingActor implements Actor {
         continue;
       }
       words.done.add(1);
+      words.skipped.add(session.expirations - expirations);
+      expirations = session.expirations;
       words.next.raise(id + 1);
       this.uniqueIds.observations++;
       this.growingIds.observations++;
