@@ -254,8 +254,18 @@ function metricsOf(
     metrics.push(
       ...kindOf(workload).metrics({ figures: joinFigures(reports), durationMicros, members }, profile, workload),
     );
-    metrics.push({ name: "disconnects", value: sumOf(reports.map((report) => report.disconnects)), unit: "" });
-    metrics.push({ name: "sessions-lost", value: sumOf(reports.map((report) => report.sessionsLost)), unit: "" });
+    const lost = (name: string, counts: readonly (number | undefined)[]): void => {
+      const known = counts.filter((count) => count !== undefined);
+      if (known.length > 0) metrics.push({ name, value: sumOf(known), unit: "" });
+    };
+    lost(
+      "disconnects",
+      reports.map((report) => report.disconnects),
+    );
+    lost(
+      "sessions-lost",
+      reports.map((report) => report.sessionsLost),
+    );
   }
   return metrics;
 }

@@ -70,9 +70,10 @@ export interface LoadReport {
   readonly checks: readonly CheckTally[];
   /** What the workload's own metrics are made of: one number for each of the worker's connections, by name. */
   readonly figures: Readonly<Record<string, readonly number[]>>;
-  readonly disconnects: number;
-  /** Sessions that expired and were replaced. */
-  readonly sessionsLost: number;
+  /** Undefined where the load does not see its connections come and go. */
+  readonly disconnects: number | undefined;
+  /** Sessions that expired and were replaced; undefined as above. */
+  readonly sessionsLost: number | undefined;
 }
 
 export interface OperationReport {

@@ -76,8 +76,8 @@ export class ActorLoad implements Load {
       ...used,
       checks: [...this.tallies.values()].map((tally) => tally.report()),
       figures: joinFigures(turns.map((each) => each.figures)),
-      disconnects: 0,
-      sessionsLost: 0,
+      disconnects: undefined,
+      sessionsLost: undefined,
     };
   }
 

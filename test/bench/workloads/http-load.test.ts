@@ -317,7 +317,7 @@ describe("a load over HTTP", () => {
     assert.ok(ok > 0);
     assert.ok(errors["HTTP_503"]! > 0 && errors["CONNECTIONLOSS"]! > 0, JSON.stringify(errors));
     assert.equal(errors["UNANSWERED"], 1);
-    assert.ok(disconnects >= errors["CONNECTIONLOSS"]!);
+    assert.ok((disconnects ?? 0) >= errors["CONNECTIONLOSS"]!);
   });
 
   it("counts latency from its own send, also after a connection that was lost with a request on it", async (context) => {

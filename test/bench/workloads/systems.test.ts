@@ -98,6 +98,15 @@ describe("workloads of recipes and of what others do with ZooKeeper, on the core
     });
   }
 
+  test("connections and sessions lost are no figure where a workload does not count them", async () => {
+    const target = (await run(NAMING, 300)).targets[0]!;
+    const names = target.metrics.map(({ name }) => name);
+    assert.deepEqual(
+      names.filter((name) => name === "disconnects" || name === "sessions-lost"),
+      [],
+    );
+  });
+
   test("an id that the end of a session has skipped is no gap", async () => {
     const target = (await run(NAMING, 1_000, "id-skipped-by-expiry")).targets[0]!;
     for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
