@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { SeededRandom } from "../../src/base/random.js";
 import { EXIT } from "../../src/base/user-error.js";
 import { profileNames } from "../../src/bench/profile/load.js";
 import { connect } from "../../src/client/client.js";
@@ -12,8 +10,9 @@ import { readResult } from "../../src/report/files.js";
 import { etcd } from "../../src/targets/etcd/kind.js";
 import type { TargetKind } from "../../src/targets/target.js";
 import { zookeeper } from "../../src/targets/zookeeper/kind.js";
+import { randomOfCommit, sampleOf } from "../support/commit-sample.js";
 import { haveReal } from "../support/real.js";
-import { runProfilesQuickly, sampleOf } from "../support/run-all.js";
+import { runProfilesQuickly } from "../support/run-all.js";
 import { Zabench } from "../support/zabench.js";
 
 const folder = mkdtempSync(join(tmpdir(), "zabench-run-"));
@@ -88,10 +87,9 @@ test("run all: a sample of the profiles, chosen by the commit, on every target t
   for (const kind of REAL) {
     if (!haveReal(context, (await kind.find()).length > 0, kind.name, kind.remedy)) return;
   }
-  const commit = spawnSync("git", ["rev-parse", "HEAD"], { encoding: "utf8" }).stdout.trim();
-  const seed = Number.parseInt(commit.slice(0, 8) || "0", 16);
-  context.diagnostic(`seed ${seed}`);
-  await runProfilesQuickly(folder, sampleOf(profileNames(), SAMPLE, new SeededRandom(seed)));
+  const names = sampleOf(profileNames(), SAMPLE, randomOfCommit());
+  context.diagnostic(names.join(", "));
+  await runProfilesQuickly(folder, names);
 });
 
 for (const kind of REAL) {

@@ -1,21 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type RandomSource, randomBelow } from "../../src/base/random.js";
 import { EXIT } from "../../src/base/user-error.js";
 import { readResult } from "../../src/report/files.js";
 import { Zabench } from "./zabench.js";
 
 /** Of all of them. */
 const TIMEOUT_MS = 15 * 60_000;
-
-/** So many of them, each as likely as any other. */
-export function sampleOf(names: readonly string[], count: number, random: RandomSource): readonly string[] {
-  const left = [...names];
-  return Array.from(
-    { length: Math.min(count, left.length) },
-    () => left.splice(randomBelow(random, left.length), 1)[0]!,
-  );
-}
 
 /** `run all --quick` of these profiles, on every target they name: every check is made and holds. */
 export async function runProfilesQuickly(folder: string, names: readonly string[]): Promise<void> {

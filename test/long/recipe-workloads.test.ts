@@ -1,0 +1,3 @@
+import { testRecipeWorkloads } from "../support/recipe-workload-suite.js";
+
+testRecipeWorkloads((names) => names);
