@@ -27,9 +27,14 @@ export interface TestZooKeeper {
   stop(): Promise<void>;
 }
 
-/** With containers and TTLs, and a short tick, so that sessions may be as short as two of them. */
+/** With containers and TTLs, and a short tick, so that sessions may be as short as two of them, and as long as 40 s. */
 export async function startZooKeeper(installation: ZookeeperInstallation, tickTimeMs = 500): Promise<TestZooKeeper> {
-  const configuration = { tickTime: String(tickTimeMs), extendedTypesEnabled: "true", preAllocSize: "1024" };
+  const configuration = {
+    tickTime: String(tickTimeMs),
+    extendedTypesEnabled: "true",
+    preAllocSize: "1024",
+    maxSessionTimeout: "40000",
+  };
   const options = { servers: 1, configuration };
   const ensemble = await startEnsemble(planZookeeper(installation, options), options);
   const member = ensemble.members[0]!;
