@@ -15,8 +15,7 @@ export interface Suite {
 
 export const SUITES: readonly Suite[] = [
   { name: "base", command: "quick", paths: ["base", "jute", "lint"], budgetSeconds: 60, concurrency: 2 },
-  // Servers that come and go are waited for.
-  { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 200, concurrency: 3 },
+  { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 210, concurrency: 2 },
   { name: "client", command: "quick", paths: ["client"], budgetSeconds: 60, concurrency: 2 },
   // They wait more than they compute.
   { name: "workloads", command: "quick", paths: ["bench/workloads"], budgetSeconds: 200, concurrency: 4 },

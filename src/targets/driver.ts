@@ -275,6 +275,11 @@ export interface RosterSession extends FlushableSession {
    * follow at once may come as one. Called once for a session.
    */
   observe(onNames: (names: readonly string[]) => void): Promise<void>;
+  /**
+   * Calls `doubtful` when its connection is lost, since its name may be gone then, and `returns` when its session has expired
+   * and a name that it has entered comes back with the next one, before it does. Left out where no name comes back.
+   */
+  onLoss?(doubtful: () => void, returns: () => void): void;
   /** Ends the session, so that its name is gone at once. */
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@ describe("an ensemble of core servers under kills and pauses", () => {
     it(`loses nothing and stays the same: ${servers} servers (ZABENCH_SEED=${seed})`, async (context) => {
       const ensemble = await targetKind("core").start({ servers, configuration: { snapCount: "400" } });
       context.after(() => ensemble.stop());
-      await killAndPause(context, ensemble, { rounds: 3, seed });
+      await killAndPause(context, ensemble, { rounds: 2, seed });
     });
   }
 });

@@ -1,23 +1,28 @@
 import type { DriverSource } from "../../src/bench/load/driver-source.js";
+import type { ZooKeeperClient } from "../../src/client/client.js";
 import { ZooKeeperError } from "../../src/client/errors.js";
 import { ERROR } from "../../src/jute/errors.js";
-import type { Recipe, RecipeSessions, SessionOptions } from "../../src/targets/driver.js";
+import type { Recipe, RecipeSessions, RosterSession, SessionOptions } from "../../src/targets/driver.js";
 import type { Address } from "../../src/targets/target.js";
 import { ZooKeeperDriver } from "../../src/targets/zookeeper/driver.js";
+import { endSession } from "./end-session.js";
 
 /**
  * What goes wrong in the session of connection 1, which is otherwise the real one. "event": one of its callbacks is not
  * called; of a list, those after it are not either, since every call brings all of it. "repeat": a callback is called
  * twice. "session": it is another one after it was resumed. "ephemeral": it is not there when it is looked for.
  * Two are no loss: "late": everything it is told or answered comes after `LATE_MS`. "silent": after a while it is told and answered
- * nothing any more. And one is of every connection: "refused": every second of its sessions cannot be opened.
+ * nothing any more. And two are of every connection: "refused": every second of its sessions cannot be opened; "expired": its session is over a
+ * while after it has entered a name, again and again.
  */
-export type Loss = "event" | "repeat" | "session" | "ephemeral" | "late" | "silent" | "refused";
+export type Loss = "event" | "repeat" | "session" | "ephemeral" | "late" | "silent" | "refused" | "expired";
 
 /** Longer than the session timeout of the runs it is for. */
 const LATE_MS = 1_200;
 /** Later than the lead-in of those runs, and before their end. */
 const SILENT_AFTER_MS = 800;
+/** Long enough for all to learn of it, and shorter than a life. */
+const EXPIRED_AFTER_MS = 30;
 /** What a session answers that is late or silent. */
 const SLOW_ANSWERS = ["flush", "resume", "move"] as const;
 
@@ -50,12 +55,23 @@ class LossyDriver extends ZooKeeperDriver {
     this.opened.set(options.index, opened);
     if (this.loss === "refused" && opened % 2 === 0) throw new ZooKeeperError(ERROR.CONNECTIONLOSS, "connect", "");
     const session = await super.openSession(recipe, options);
+    if (this.loss === "expired" && "observe" in session && "enter" in session) endAfterEntering(session, options);
     if (this.loss !== undefined && options.index === LOSSY_CONNECTION) {
       this.silentFromMs ??= performance.now() + SILENT_AFTER_MS;
       plant(session, this.loss, this.silentFromMs);
     }
     return session;
   }
+}
+
+function endAfterEntering(session: RosterSession, { members }: SessionOptions): void {
+  const enter = session.enter.bind(session);
+  const servers = members.map(({ host, port }) => `${host}:${port}`).join(",");
+  session.enter = async (name) => {
+    await enter(name);
+    const client = Reflect.get(session, "client") as ZooKeeperClient;
+    setTimeout(() => void endSession(client, servers).catch(() => undefined), EXPIRED_AFTER_MS);
+  };
 }
 
 type Callback = (...values: never[]) => void;

@@ -17,7 +17,7 @@ export const SESSION_STORM = "{kind: session-storm, interval: 100ms, timeout: 1s
 /** Real sessions on a real server, one of which is made to lose something or to be slow. */
 export async function runWithLoss(ensemble: Ensemble, workload: string, loss: Loss | undefined): Promise<TargetResult> {
   // Patience where all is well: this may be a busy machine.
-  const slow = loss !== undefined && loss !== "refused";
+  const slow = loss !== undefined && loss !== "refused" && loss !== "expired";
   const sessionTimeout = slow ? "1s" : "10s";
   const duration = slow && loss !== "silent" ? "500ms" : "1500ms";
   const text = `
@@ -29,7 +29,7 @@ duration: ${duration}
 warmUp: {min: 0s, max: 0s}
 rounds: 1
 sessionTimeout: ${sessionTimeout}
-errorsMax: ${loss === "refused" ? "100%" : "0%"}
+errorsMax: ${loss === "refused" || loss === "expired" ? "100%" : "0%"}
 `;
   const members = ensemble.members.map((member) => member.client);
   const result = await runProfile({

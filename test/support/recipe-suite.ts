@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type ClientOptions, connect, type ZooKeeperClient } from "../../src/client/client.js";
-import { isZooKeeperError } from "../../src/client/errors.js";
 import { CuttingProxy } from "./cutting-proxy.js";
+import { endSession } from "./end-session.js";
 import { haveReal } from "./real.js";
 import { describeAnnouncements } from "./recipes/announcements.js";
 import { describeCoarseLock } from "./recipes/coarse-lock.js";
@@ -93,7 +93,7 @@ export function describeRecipes(subject: RecipeSubject): void {
             if (state === "expired") resolve();
           });
         });
-        await endSession(client);
+        await endSession(client, `127.0.0.1:${portOf()}`);
         await expired;
       },
       atEveryRequest: async ({ expiry }, scenario) => {
@@ -103,7 +103,11 @@ export function describeRecipes(subject: RecipeSubject): void {
           for (; ; at++) {
             assert(at <= REQUESTS_MAX, `a scenario of more than ${REQUESTS_MAX} requests`);
             const client = await scene.open({ servers: proxy.address, renewSession: expiry });
-            proxy.arm({ at, when, ...(expiry ? { meanwhile: () => endSession(client) } : {}) });
+            proxy.arm({
+              at,
+              when,
+              ...(expiry ? { meanwhile: () => endSession(client, `127.0.0.1:${portOf()}`) } : {}),
+            });
             const lost = when === "beforeSend" ? `request ${at} lost` : `reply ${at} lost`;
             await scenario({ client, path: scene.path(), fault: expiry ? `${lost}, session expired` : lost });
             const over = proxy.armed;
@@ -127,21 +131,6 @@ export function describeRecipes(subject: RecipeSubject): void {
         });
       },
     };
-
-    /** By somebody who takes it over; unless the client has closed it meanwhile. */
-    async function endSession(client: ZooKeeperClient): Promise<void> {
-      const { credentials } = client;
-      // Its owner may take it back before it is closed: it is over when a server says so.
-      for (;;) {
-        try {
-          const thief = await connect({ servers: `127.0.0.1:${portOf()}`, ...QUICK, credentials });
-          await thief.close();
-        } catch (error) {
-          if (isZooKeeperError(error, "SESSIONEXPIRED")) return;
-          if (!isZooKeeperError(error, "CONNECTIONLOSS")) throw error;
-        }
-      }
-    }
 
     describeLocks(scene);
     describeSharing(scene);

@@ -7,6 +7,8 @@ const ARRIVED = 0;
 const DELIVERED = 1;
 /** Behind the longs. */
 const ACKNOWLEDGED = 6;
+const RETURNS = 7;
+const DOUBT = 8;
 /** Longs. */
 const SUBJECT = 1;
 const STARTED = 2;
@@ -59,6 +61,25 @@ export class Announcement {
 
   get acknowledged(): boolean {
     return Atomics.load(this.words, this.at + ACKNOWLEDGED) === 1;
+  }
+
+  /** By who announces, for good: something it left behind may still be there, or be gone already. */
+  doubt(): void {
+    Atomics.store(this.words, this.at + DOUBT, 1);
+  }
+
+  get doubtful(): boolean {
+    return Atomics.load(this.words, this.at + DOUBT) === 1;
+  }
+
+  /** By who announces: what it announced is gone without it, and may be back at any time from now on. */
+  comeBack(): void {
+    Atomics.add(this.words, this.at + RETURNS, 1);
+  }
+
+  /** How often that has happened, of all it has announced. */
+  get returns(): number {
+    return Atomics.load(this.words, this.at + RETURNS);
   }
 
   /** Someone was told: returns how often that has happened, this time included. */

@@ -3,6 +3,7 @@ import type { ZooKeeperClient } from "../../client/client.js";
 import { GroupMembership, type Membership } from "../../client/recipes/group-membership.js";
 import type { RosterSession } from "../driver.js";
 import { flushEvents } from "./flush-events.js";
+import { onRosterLoss } from "./roster-loss.js";
 
 /** The `GroupMembership` recipe; the name is the member's data. */
 export class ZooKeeperMembershipSession implements RosterSession {
@@ -32,6 +33,10 @@ export class ZooKeeperMembershipSession implements RosterSession {
 
   async flush(): Promise<void> {
     await flushEvents(this.client);
+  }
+
+  onLoss(doubtful: () => void, returns: () => void): void {
+    onRosterLoss(this.client, doubtful, returns);
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import type { ZooKeeperClient } from "../../client/client.js";
 import { type Discovery, type Registration, ServiceRegistry } from "../../client/recipes/service-registry.js";
 import type { RegistrySession } from "../driver.js";
 import { flushEvents } from "./flush-events.js";
+import { onRosterLoss } from "./roster-loss.js";
 
 const SERVICE = "service";
 
@@ -45,6 +46,10 @@ export class ZooKeeperRegistrySession implements RegistrySession {
 
   async flush(): Promise<void> {
     await flushEvents(this.client);
+  }
+
+  onLoss(doubtful: () => void, returns: () => void): void {
+    onRosterLoss(this.client, doubtful, returns);
   }
 
   async close(): Promise<void> {

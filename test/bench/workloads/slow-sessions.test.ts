@@ -51,3 +51,15 @@ test("a session that cannot be opened in the middle of a round is an error of th
   assert.ok((register?.ok ?? 0) > 3, `${register?.ok}`);
   for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
 });
+
+for (const workload of [
+  "{kind: service-registry, providers: 3, providerLife: 300ms, away: 0ms, reportInterval: 50ms}",
+  "{kind: group-membership, churning: 3, memberLife: 300ms, away: 0ms}",
+]) {
+  test(`who comes back with another session is not called back from the dead: ${workload}`, async () => {
+    const target = await runWithLoss(ensemble, workload, "expired");
+    for (const check of target.checks) assert.notEqual(check.verdict, "invalid", `${check.name}: ${check.detail}`);
+    const order = target.checks.find(({ name }) => name.endsWith("-order"));
+    assert.ok(order !== undefined && order.observations > 0, JSON.stringify(target.checks));
+  });
+}

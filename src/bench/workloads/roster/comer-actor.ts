@@ -24,6 +24,8 @@ export class ComerActor implements Actor {
   private readonly announcement: Announcement;
   private readonly delivery: Tally;
   private readonly held: HeldSession<RosterPlan["recipe"]>;
+  /** The session whose losses are told of. */
+  private heeded: RecipeSessions[RosterPlan["recipe"]] | undefined;
   /** Not all have learnt what is announced. */
   private waiting = false;
 
@@ -77,6 +79,7 @@ export class ComerActor implements Actor {
     const { enter, leave } = plan.operations;
     try {
       const session = await stepOf(turns, enter, () => held.open());
+      this.heed(session);
       const name = nameOf({ comer: this.comer, generation });
       if (!(await this.announce(turns, enter, subjectOf(generation, true), () => session.enter(name)))) return false;
       await this.stay(turns, session, nowMicros() + share * plan.lifeMicros);
@@ -86,11 +89,26 @@ export class ComerActor implements Actor {
       return await this.announce(turns, leave, subjectOf(generation, false), go);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      // What it left behind goes with its session.
+      // What it left behind goes with its session, whenever that goes.
+      this.doubt();
       await held.end();
       await turns.pause(UNCERTAIN_QUIET_MS);
       return true;
     }
+  }
+
+  private heed(session: RecipeSessions[RosterPlan["recipe"]]): void {
+    if (session === this.heeded) return;
+    this.heeded = session;
+    session.onLoss?.(
+      () => this.doubt(),
+      () => this.announcement.comeBack(),
+    );
+  }
+
+  private doubt(): void {
+    this.announcement.doubt();
+    this.words.doubt();
   }
 
   private async announce(
@@ -103,7 +121,7 @@ export class ComerActor implements Actor {
     try {
       await timed(turns, operation, act);
     } catch (error) {
-      if (!(error instanceof AssertionError)) this.words.doubt();
+      if (!(error instanceof AssertionError)) this.doubt();
       throw error;
     }
     this.announcement.acknowledge();

@@ -27,6 +27,8 @@ export class ObserverActor implements Actor {
   private readonly present: Int32Array;
   /** By comer: the last generation known to be gone; -1 for none. */
   private readonly gone: Int32Array;
+  /** By comer: how often it has come back with another session, as far as this observer has seen it do so. */
+  private readonly returns: Int32Array;
   /** By comer: the last subject that this observer has learnt. */
   private readonly learnt: Float64Array;
   /** By comer, while a list is read. */
@@ -45,6 +47,7 @@ export class ObserverActor implements Actor {
     this.choice = plan.checks.choice === undefined ? undefined : stage.tally(plan.checks.choice);
     this.present = new Int32Array(plan.comers).fill(-1);
     this.gone = new Int32Array(plan.comers).fill(-1);
+    this.returns = new Int32Array(plan.comers);
     this.learnt = new Float64Array(plan.comers).fill(-1);
     this.shown = new Int32Array(plan.comers);
   }
@@ -119,12 +122,20 @@ export class ObserverActor implements Actor {
     const before = this.present[comer] as number;
     this.order.observations++;
     if (shown !== -1 && (shown <= (this.gone[comer] as number) || shown < before)) {
-      this.order.violated(
-        `${this.name} listed ${this.plan.comer} ${nameOf({ comer, generation: shown })} again after it was gone`,
-      );
+      const name = nameOf({ comer, generation: shown });
+      if (this.cameBack(comer, shown)) this.gone[comer] = shown - 1;
+      else this.reproach(this.order, comer, `${this.name} listed ${this.plan.comer} ${name} again after it was gone`);
     }
     if (before !== -1 && shown !== before) this.gone[comer] = before;
     this.present[comer] = shown;
+  }
+
+  /** It is the comer's last life, whose session had expired: another one has entered the same name. */
+  private cameBack(comer: number, shown: number): boolean {
+    const { returns, subject } = this.announcements[comer] as Announcement;
+    if (returns === this.returns[comer] || ofSubject(subject).generation !== shown) return false;
+    this.returns[comer] = returns;
+    return true;
   }
 
   private learn(comer: number, shown: number, endedMicros: number): void {
@@ -168,8 +179,14 @@ export class ObserverActor implements Actor {
     if (choice === undefined || life === undefined) return;
     choice.observations++;
     if (life.generation <= (this.gone[life.comer] as number)) {
-      choice.violated(`${this.name} chose ${this.plan.comer} ${name} after it knew that it was gone`);
+      this.reproach(choice, life.comer, `${this.name} chose ${this.plan.comer} ${name} after it knew that it was gone`);
     }
+  }
+
+  /** Of a comer that lost a connection, or left a step undone, a session that was given up may still be on its way out. */
+  private reproach(check: Tally, comer: number, detail: string): void {
+    if (this.announcements[comer]?.doubtful === true) check.unjudged(detail);
+    else check.violated(detail);
   }
 
   private get name(): string {
