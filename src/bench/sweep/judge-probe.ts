@@ -2,6 +2,7 @@ import type { LoadReport } from "../load/load.js";
 import { totalOf } from "../merge-records.js";
 import type { RoundResult, SweepPoint } from "../result.js";
 import { evaluateThreshold, formatThresholdFigure, type Threshold } from "../thresholds.js";
+import { samplesOf } from "./objectives.js";
 
 /** The share of what was due in a window that must be answered in it. */
 const KEPT_UP_MIN = 0.99;
@@ -10,6 +11,9 @@ const BACKLOG_GROWTH_SHARE = 0.005;
 const BACKLOG_GROWTH_MIN = 10;
 /** Where the client's own lateness is more than this share of the latency, the latency is the client's. */
 const LAG_SHARE_MAX = 0.5;
+
+/** Of the samples that an objective takes: what is drawn by weight, or arrives by chance, comes to a little less at times. */
+const SAMPLES_SHARE_MIN = 0.5;
 
 export interface ProbeBasis {
   readonly objectives: readonly Threshold[];
@@ -41,9 +45,16 @@ export function judgeProbe(
   const due = ok + errors;
   const total = totalOf(round.operations, basis.counted);
   const reasons: string[] = [];
+  let untold = false;
   for (const objective of basis.objectives) {
     const { metric, expression } = objective;
     const operation = metric === "total" ? total : round.operations.find((each) => each.name === metric);
+    const samples = operation?.latency?.count ?? 0;
+    if (samples > 0 && samples < SAMPLES_SHARE_MIN * samplesOf(objective)) {
+      reasons.push(`${metric} ${expression}: ${samples} samples, too few to tell`);
+      untold = true;
+      continue;
+    }
     const { observed, passed } = evaluateThreshold(objective, "", operation);
     if (passed) continue;
     const figure = observed === null ? "no samples" : formatThresholdFigure(objective, observed);
@@ -63,7 +74,8 @@ export function judgeProbe(
   // A target that refuses is no fault of the client's, however busy it is; what it could not send or await may be.
   const refused =
     sum(({ errors: { UNSENT = 0, UNANSWERED = 0, ...others } }) => countOf(others)) > basis.errorsMax * due;
-  const clientLimited = !held && !refused && (client.saturated || late);
+  // Nor is it where too little was asked to tell.
+  const clientLimited = !held && !refused && !untold && (client.saturated || late);
   if (clientLimited) reasons.push(client.saturated ? "a load worker was saturated" : "the sends themselves were late");
   const cpuMicros = round.members.reduce((used, member) => used + member.cpuMicros, 0);
   return {

@@ -28,7 +28,7 @@ import { InterruptedError, type RoundOutcome, type RunContext, TargetRunner } fr
 import type { Threshold } from "../thresholds.js";
 import { countedOperations } from "../workloads/registry.js";
 import { judgeProbe } from "./judge-probe.js";
-import { objectiveText, samplesNeeded } from "./objectives.js";
+import { objectiveText, operationShare, samplesNeeded } from "./objectives.js";
 import { CONFIRMATIONS, type ProbeVerdict, RateSearch } from "./rate-search.js";
 
 /** A slow target's probes last longer, so that they have enough operations to be judged by: at the most so many times. */
@@ -79,6 +79,7 @@ class TargetSweeper {
   private readonly options: SweepOptions;
   private readonly context: RunContext;
   private readonly progress: Progress;
+  private readonly samplesNeeded: number;
   private readonly probes: ProbeRun[] = [];
   private search: RateSearch | undefined;
   private outcome: SweepOutcome = "lost";
@@ -87,13 +88,15 @@ class TargetSweeper {
     this.options = options;
     this.context = contextOf(run.context, progress.runner.participant, run.progress.indexOf(progress));
     this.progress = progress;
+    const { workload } = this.context.profile;
+    this.samplesNeeded = samplesNeeded(options.objectives, (metric) => operationShare(workload, metric));
   }
 
   async run(): Promise<void> {
     try {
       const warmedPerSecond = await this.warmUp();
-      const { probeMicros, ratePerSecondMax, tolerance, objectives } = this.options;
-      const judgeable = (samplesNeeded(objectives) / (probeMicros * PROBE_STRETCH_MAX)) * 1e6;
+      const { probeMicros, ratePerSecondMax, tolerance } = this.options;
+      const judgeable = (this.samplesNeeded / (probeMicros * PROBE_STRETCH_MAX)) * 1e6;
       this.search = new RateSearch(async (rate, purpose) => await this.probe(rate, purpose), {
         startPerSecond: warmedPerSecond * START_SHARE,
         minPerSecond: Math.min(ratePerSecondMax, judgeable),
@@ -137,7 +140,7 @@ class TargetSweeper {
     const { objectives, probeMicros } = this.options;
     const { profile, tell } = this.context;
     const { label } = this.progress.runner.participant;
-    const samplesMicros = Math.ceil((samplesNeeded(objectives) / askedPerSecond) * 1e6);
+    const samplesMicros = Math.ceil((this.samplesNeeded / askedPerSecond) * 1e6);
     const durationMicros = Math.min(Math.max(probeMicros, samplesMicros), probeMicros * PROBE_STRETCH_MAX);
     const arrival = profile.loop.kind === "open" ? profile.loop.arrival : "constant";
     const number = this.probes.length + 1;

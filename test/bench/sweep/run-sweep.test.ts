@@ -4,16 +4,16 @@ import { parseProfile } from "../../../src/bench/profile/parse.js";
 import type { LoadedProfile } from "../../../src/bench/profile/profile.js";
 import type { RunResult, SweepPoint, TargetSweep } from "../../../src/bench/result.js";
 import { RunAbortedError } from "../../../src/bench/run-profile.js";
-import { parseObjective, samplesNeeded } from "../../../src/bench/sweep/objectives.js";
+import { operationShare, parseObjective, samplesNeeded } from "../../../src/bench/sweep/objectives.js";
 import { runSweep, type SweepOptions } from "../../../src/bench/sweep/run-sweep.js";
 import { type FakeOptions, fakeEnsemble, fakeMember, fakeMemory, fakeParticipant } from "../../support/fake-driver.js";
 
 const OPERATIONS = ["read", "write"];
 
-function profileOf(more = ""): LoadedProfile {
+function profileOf(more = "", weights = "read: 80, write: 20"): LoadedProfile {
   const text = `
 name: test
-workload: {kind: mix, operations: {read: 80, write: 20}}
+workload: {kind: mix, operations: {${weights}}}
 connections: 20
 depth: 4
 duration: 1s
@@ -151,12 +151,24 @@ test("errors beyond the profile's limit are a reason not to hold, whatever the l
   assert.match(sweep.points[0]!.reasons.join(), /\d+ of \d+ operations failed$/);
 });
 
+test("an objective of a rare operation takes windows with enough of it, and is not held without", async () => {
+  const objectives = [parseObjective("write:p(99)<500ms", OPERATIONS)];
+  const profile = profileOf("", "read: 99, write: 1");
+  const result = await runSweep(optionsOf({}, { profile, objectives, ratePerSecondMax: 2_000, probeMicros: 100_000 }));
+  const sweep = sweepOf(result);
+  assert.deepEqual([sweep.outcome, sweep.ratePerSecond], ["none", null]);
+  assert.match(sweep.points[0]!.reasons.join(), /^write p\(99\)<500ms: (\d{1,2} samples, too few to tell|no samples)/);
+});
+
 test("objectives are thresholds, of all operations or of one", () => {
   assert.deepEqual(parseObjective("p(99)<10ms", OPERATIONS).metric, "total");
   const read = parseObjective(" read: p(99.9) <= 10ms", OPERATIONS);
   assert.deepEqual([read.metric, read.bound], ["read", 10_000]);
   assert.throws(() => parseObjective("fetch:p(99)<10ms", OPERATIONS), /--slo: 'fetch' is none of total, read, write/);
   assert.throws(() => parseObjective("p99<10ms", OPERATIONS), /--slo: 'p99<10ms' is not a threshold/);
-  assert.equal(samplesNeeded([read]), 10_000);
-  assert.equal(samplesNeeded([parseObjective("avg<1ms", OPERATIONS)]), 200);
+  const { workload } = profileOf().profile;
+  const shareOf = (metric: string): number => operationShare(workload, metric);
+  assert.equal(samplesNeeded([read], shareOf), 12_500, "four of five operations are reads");
+  assert.equal(samplesNeeded([parseObjective("p(99.9)<10ms", OPERATIONS)], shareOf), 10_000);
+  assert.equal(samplesNeeded([parseObjective("avg<1ms", OPERATIONS)], shareOf), 200);
 });
