@@ -1,4 +1,3 @@
-import type { RunResult } from "../bench/result.js";
 import { observedText } from "./format.js";
 import type { GateReport } from "./gate.js";
 
@@ -39,9 +38,7 @@ export function junit(name: string, cases: readonly TestCase[]): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="${attribute(name)}" ${totals(cases)}>\n${suites.join("")}</testsuites>\n`;
 }
 
-type Judged = Pick<GateReport, "checks" | "thresholds">;
-
-function judgedCases({ checks, thresholds }: Judged): readonly TestCase[] {
+function judgedCases({ checks, thresholds }: GateReport): readonly TestCase[] {
   const outcomes = { valid: "passed", invalid: "failure", unknown: "error" } as const;
   return [
     ...checks.map(
@@ -64,18 +61,6 @@ function judgedCases({ checks, thresholds }: Judged): readonly TestCase[] {
       }),
     ),
   ];
-}
-
-/** The checks and thresholds of a result; an interrupted run is one more case, that could not be told. */
-export function resultCases(result: RunResult): readonly TestCase[] {
-  const checks = result.targets.flatMap((target) => target.checks.map((check) => ({ ...check, target: target.label })));
-  const complete: TestCase = {
-    suite: "run",
-    name: "the run was completed",
-    outcome: result.interrupted ? "error" : "passed",
-    message: "the run was interrupted",
-  };
-  return [complete, ...judgedCases({ checks, thresholds: result.thresholds })];
 }
 
 /** The comparisons of a gate, with the checks and thresholds of the result it judged. */
