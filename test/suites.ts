@@ -26,6 +26,6 @@ export const SUITES: readonly Suite[] = [
     budgetSeconds: 290,
     concurrency: 2,
   },
-  { name: "real", command: "real", paths: ["real"], budgetSeconds: 1650, concurrency: 1 },
-  { name: "long", command: "long", paths: ["long"], budgetSeconds: 7200, concurrency: 1 },
+  { name: "real", command: "real", paths: ["real"], budgetSeconds: 1600, concurrency: 1 },
+  { name: "long", command: "long", paths: ["long"], budgetSeconds: 10_800, concurrency: 1 },
 ];

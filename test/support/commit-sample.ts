@@ -8,8 +8,8 @@ export function randomOfCommit(): RandomSource {
 }
 
 /** So many of them, each as likely as any other. */
-export function sampleOf(names: readonly string[], count: number, random: RandomSource): readonly string[] {
-  const left = [...names];
+export function sampleOf<T>(all: readonly T[], count: number, random: RandomSource): readonly T[] {
+  const left = [...all];
   return Array.from(
     { length: Math.min(count, left.length) },
     () => left.splice(randomBelow(random, left.length), 1)[0]!,

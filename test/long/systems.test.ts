@@ -1,0 +1,3 @@
+import { testSystems } from "../support/system-suite.js";
+
+testSystems((names) => names);
