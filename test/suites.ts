@@ -15,15 +15,15 @@ export interface Suite {
 
 export const SUITES: readonly Suite[] = [
   { name: "base", command: "quick", paths: ["base", "jute", "lint"], budgetSeconds: 60, concurrency: 2 },
-  { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 210, concurrency: 2 },
+  { name: "core", command: "quick", paths: ["core", "server", "workers"], budgetSeconds: 240, concurrency: 2 },
   { name: "client", command: "quick", paths: ["client"], budgetSeconds: 60, concurrency: 2 },
   // They wait more than they compute.
-  { name: "workloads", command: "quick", paths: ["bench/workloads"], budgetSeconds: 200, concurrency: 4 },
+  { name: "workloads", command: "quick", paths: ["bench/workloads"], budgetSeconds: 220, concurrency: 4 },
   {
     name: "harness",
     command: "quick",
     paths: ["bench", "chaos", "regressions", "report", "targets", "cli"],
-    budgetSeconds: 290,
+    budgetSeconds: 380,
     concurrency: 2,
   },
   { name: "real", command: "real", paths: ["real"], budgetSeconds: 1600, concurrency: 1 },
