@@ -258,7 +258,7 @@ export class AnswerReader {
       else if (tag === KEY_VALUE_TAG && withKey) this.modRevision = this.nested(reader, MOD_REVISION_TAG);
       else {
         if (tag === RESPONSE_TAG) this.responses++;
-        reader.skip(tag % 8);
+        reader.discard(tag % 8);
       }
     }
   }
@@ -273,7 +273,7 @@ export class AnswerReader {
     while (reader.offset < nestedEnd) {
       const tag = reader.varint();
       if (tag === wanted) found = reader.varint();
-      else reader.skip(tag % 8);
+      else reader.discard(tag % 8);
     }
     reader.end = end;
     return found;

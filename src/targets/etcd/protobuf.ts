@@ -98,7 +98,7 @@ export class ProtobufReader {
   varintBig(): bigint {
     let value = 0n;
     const start = this.offset;
-    this.skipVarint();
+    this.passVarint();
     for (let at = this.offset - 1; at >= start; at--) value = (value << 7n) | BigInt((this.bytes[at] as number) & 0x7f);
     return BigInt.asUintN(64, value);
   }
@@ -111,10 +111,10 @@ export class ProtobufReader {
   }
 
   /** Passes over a field whose tag was read, unknown or not wanted. */
-  skip(wireType: number): void {
+  discard(wireType: number): void {
     switch (wireType) {
       case WIRE.varint:
-        this.skipVarint();
+        this.passVarint();
         break;
       case WIRE.bytes: {
         const length = this.length();
@@ -122,10 +122,10 @@ export class ProtobufReader {
         break;
       }
       case WIRE.fixed64:
-        this.skipBytes(8);
+        this.passBytes(8);
         break;
       case WIRE.fixed32:
-        this.skipBytes(4);
+        this.passBytes(4);
         break;
       default:
         throw this.malformed(`wire type ${wireType}`);
@@ -136,7 +136,7 @@ export class ProtobufReader {
     return new MalformedBytesError(`protobuf: ${what} at offset ${this.offset}, the message ends at ${this.end}`);
   }
 
-  private skipVarint(): void {
+  private passVarint(): void {
     for (let count = 1; ; count++) {
       if (this.offset >= this.end) throw this.malformed("ends within a varint");
       if ((this.bytes[this.offset++] as number) < 0x80) return;
@@ -144,7 +144,7 @@ export class ProtobufReader {
     }
   }
 
-  private skipBytes(count: number): void {
+  private passBytes(count: number): void {
     if (count > this.end - this.offset) throw this.malformed(`a field of ${count} bytes`);
     this.offset += count;
   }
@@ -336,7 +336,7 @@ export class MessageType<Fields extends Shape> implements Codec<ValueOf<Fields>>
     while (reader.offset < reader.end) {
       const tag = reader.varint();
       const name = this.names.find((candidate) => this.fieldOf(candidate).number * 8 === tag - (tag % 8));
-      if (name === undefined || this.fieldOf(name).wireType !== tag % 8) reader.skip(tag % 8);
+      if (name === undefined || this.fieldOf(name).wireType !== tag % 8) reader.discard(tag % 8);
       else value[name] = this.fieldOf(name).read(reader, value[name]);
     }
     return value as ValueOf<Fields>;
