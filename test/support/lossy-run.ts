@@ -1,6 +1,9 @@
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
 import { parseProfile } from "../../src/bench/profile/parse.js";
 import type { TargetResult } from "../../src/bench/result.js";
 import { runProfile } from "../../src/bench/run-profile.js";
+import { core } from "../../src/targets/core/kind.js";
 import type { Ensemble } from "../../src/targets/target.js";
 import { type Loss, lossySource } from "./lossy-driver.js";
 
@@ -14,8 +17,25 @@ export const PUB_SUB = "{kind: pub-sub, topics: 1, publishers: 2, window: 2}";
 /** The server grants two of its ticks all the same, 4 s. */
 export const SESSION_STORM = "{kind: session-storm, interval: 100ms, timeout: 1s}";
 
-/** Real sessions on a real server, one of which is made to lose something or to be slow. */
-export async function runWithLoss(ensemble: Ensemble, workload: string, loss: Loss | undefined): Promise<TargetResult> {
+/**
+ * Real sessions on a real server, which lives as long as the tests of the calling file; the run that is returned makes one
+ * session lose something or be slow.
+ */
+export function serverWithLosses(): (workload: string, loss: Loss | undefined) => Promise<TargetResult> {
+  let ensemble: Ensemble | undefined;
+  before(async () => {
+    ensemble = await core.start({ servers: 1 });
+  });
+  after(async () => {
+    await ensemble?.stop();
+  });
+  return (workload, loss) => {
+    assert.ok(ensemble, "the server was started");
+    return runWithLoss(ensemble, workload, loss);
+  };
+}
+
+async function runWithLoss(ensemble: Ensemble, workload: string, loss: Loss | undefined): Promise<TargetResult> {
   // Patience where all is well: this may be a busy machine.
   const slow = loss !== undefined && loss !== "refused" && loss !== "expired";
   const sessionTimeout = slow ? "1s" : "10s";

@@ -1,26 +1,17 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { core } from "../../../src/targets/core/kind.js";
-import type { Ensemble } from "../../../src/targets/target.js";
+import { test } from "node:test";
 import type { Loss } from "../../support/lossy-driver.js";
 import {
   GROUP_MEMBERSHIP,
   PUB_SUB,
-  runWithLoss,
   SERVICE_REGISTRY,
   SESSION_STORM,
+  serverWithLosses,
   WATCH_MANY,
   WATCH_RECONNECT,
 } from "../../support/lossy-run.js";
 
-let ensemble: Ensemble;
-
-before(async () => {
-  ensemble = await core.start({ servers: 1 });
-});
-after(async () => {
-  await ensemble?.stop();
-});
+const runWithLoss = serverWithLosses();
 
 // What is lost the workload has to find.
 
@@ -39,7 +30,7 @@ const WORKLOADS = [
 
 for (const workload of WORKLOADS) {
   test(`nothing is found where nothing was lost: ${workload}`, async () => {
-    const target = await runWithLoss(ensemble, workload, undefined);
+    const target = await runWithLoss(workload, undefined);
     for (const check of target.checks) assert.equal(check.verdict, "valid", `${check.name}: ${check.detail}`);
     for (const operation of target.operations) {
       assert.deepEqual(operation.errors, {}, operation.name);
@@ -67,7 +58,7 @@ const PLANTED: readonly (readonly [Loss, string, string])[] = [
 
 for (const [loss, workload, name] of PLANTED) {
   test(`a lost ${loss} is found: ${workload}`, async () => {
-    const target = await runWithLoss(ensemble, workload, loss);
+    const target = await runWithLoss(workload, loss);
     const check = target.checks.find((each) => each.name === name);
     assert.equal(check?.verdict, "invalid", JSON.stringify(target.checks));
   });
