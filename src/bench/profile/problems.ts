@@ -10,7 +10,7 @@ export function problemsOf(workload: Workload, loop: Loop, setting: WorkloadSett
     ...scheduleProblems(loop, setting.durationMicros),
     // To hold means the same in every kind that does.
     ...("holdMicros" in workload ? outlasting({ hold: workload.holdMicros }, setting.durationMicros) : []),
-    ...(kindOf(workload).problems?.(workload, setting.keys, setting.valueBytes, setting) ?? []),
+    ...(kindOf(workload).problems?.(workload, setting) ?? []),
   ];
 }
 

@@ -19,7 +19,7 @@ export interface WorkloadKind<W extends Workload = Workload> {
   /** `parsed` is what the schema made of it. */
   resolve(parsed: never): W;
   /** What is wrong with it beside other values of its profile; `path` is from the profile's root. */
-  problems?(workload: W, keys: number, valueBytes: number, setting: WorkloadSetting): readonly KindProblem[];
+  problems?(workload: W, setting: WorkloadSetting): readonly KindProblem[];
   /** The folders that hold the keys; flat where there is no such method. */
   tree?(workload: W): TreeShape;
   /** Whether operations may be outstanding together and come by a schedule; else each step waits for the one before. */

@@ -15,8 +15,7 @@ export const barrierKind: WorkloadKind<BarrierWorkload> = {
   kind: "barrier",
   schema,
   resolve: (parsed: z.output<typeof schema>) => ({ kind: "barrier", insideMicros: parsed.inside }),
-  problems: ({ insideMicros }, _keys, _valueBytes, { durationMicros }) =>
-    outlasting({ inside: insideMicros }, durationMicros),
+  problems: ({ insideMicros }, { durationMicros }) => outlasting({ inside: insideMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

@@ -31,7 +31,7 @@ export const coarseLockKind: WorkloadKind<CoarseLockWorkload> = {
     verifiers,
     verifyEveryMicros: verifyEvery,
   }),
-  problems: ({ lockDelayMicros, lost, verifyEveryMicros }, _keys, _valueBytes, { durationMicros }) =>
+  problems: ({ lockDelayMicros, lost, verifyEveryMicros }, { durationMicros }) =>
     outlasting({ ...(lost > 0 ? { lockDelay: lockDelayMicros } : {}), verifyEvery: verifyEveryMicros }, durationMicros),
   connectionsMin: () => 2,
   pipelined: false,

@@ -27,8 +27,7 @@ export const codisRoutingKind: WorkloadKind<CodisRoutingWorkload> = {
     proxyLifeMicros: parsed.proxyLife,
     awayMicros: parsed.away,
   }),
-  problems: ({ awayMicros }, _keys, _valueBytes, { durationMicros }) =>
-    outlasting({ away: awayMicros }, durationMicros),
+  problems: ({ awayMicros }, { durationMicros }) => outlasting({ away: awayMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

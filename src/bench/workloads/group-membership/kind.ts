@@ -26,8 +26,7 @@ export const groupMembershipKind: WorkloadKind<GroupMembershipWorkload> = {
     memberLifeMicros: parsed.memberLife,
     awayMicros: parsed.away,
   }),
-  problems: ({ awayMicros }, _keys, _valueBytes, { durationMicros }) =>
-    outlasting({ away: awayMicros }, durationMicros),
+  problems: ({ awayMicros }, { durationMicros }) => outlasting({ away: awayMicros }, durationMicros),
   pipelined: false,
   extraConnections: (workload) => workload.churning,
   targets: () => ["core", "zookeeper"],

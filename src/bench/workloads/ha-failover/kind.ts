@@ -20,8 +20,7 @@ export const haFailoverKind: WorkloadKind<HaFailoverWorkload> = {
     activeMicros: parsed.active,
     gracefulShare: parsed.graceful,
   }),
-  problems: ({ activeMicros }, _keys, _valueBytes, { durationMicros }) =>
-    outlasting({ active: activeMicros }, durationMicros),
+  problems: ({ activeMicros }, { durationMicros }) => outlasting({ active: activeMicros }, durationMicros),
   pipelined: false,
   connectionsMin: () => 2,
   targets: () => ["core", "zookeeper"],

@@ -28,7 +28,7 @@ export const httpKind: WorkloadKind<HttpWorkload> = {
     kind: "http",
     operations: Object.fromEntries(Object.entries(parsed.operations).filter(([, weighed]) => (weighed ?? 0) > 0)),
   }),
-  problems: (_workload, _keys, valueBytes) =>
+  problems: (_workload, { valueBytes }) =>
     valueBytes >= STAMP_BYTES
       ? []
       : [{ path: ["valueBytes"], message: `must be at least ${STAMP_BYTES}: a value says who wrote it, and when` }],

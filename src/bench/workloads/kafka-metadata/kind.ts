@@ -39,7 +39,7 @@ export const kafkaMetadataKind: WorkloadKind<KafkaMetadataWorkload> = {
     isrIntervalMicros: parsed.isrInterval,
     commitIntervalMicros: parsed.commitInterval,
   }),
-  problems: (workload, _keys, _valueBytes, { connections, durationMicros }) => {
+  problems: (workload, { connections, durationMicros }) => {
     const { awayMicros, isrIntervalMicros, commitIntervalMicros, brokers, groups } = workload;
     const times = { away: awayMicros, isrInterval: isrIntervalMicros, commitInterval: commitIntervalMicros };
     const problems = outlasting(times, durationMicros);

@@ -22,7 +22,7 @@ export const leaderElectionKind: WorkloadKind<LeaderElectionWorkload> = {
     lostShare: parsed.lost,
     cutShare: parsed.cut,
   }),
-  problems: ({ leadMicros, lostShare, cutShare }, _keys, _valueBytes, { durationMicros }) => {
+  problems: ({ leadMicros, lostShare, cutShare }, { durationMicros }) => {
     const problems = outlasting({ lead: leadMicros }, durationMicros);
     if (lostShare + cutShare > 1) {
       problems.push({ path: ["workload", "lost"], message: "must be at most 100% together with cut; lower either" });

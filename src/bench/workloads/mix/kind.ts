@@ -4,7 +4,7 @@ import type { TargetName } from "../../../targets/target.js";
 import { FAN_OUT_MAX } from "../../../targets/zookeeper/keys.js";
 import { MIX_OPERATIONS, type MixWorkload } from "../../profile/profile.js";
 import { whole } from "../../profile/scalars.js";
-import type { KindProblem, WorkloadKind } from "../workload-kind.js";
+import type { KindProblem, WorkloadKind, WorkloadSetting } from "../workload-kind.js";
 
 const DEPTH_MAX = 100;
 const FOLDERS_MAX = 100_000;
@@ -78,7 +78,7 @@ function targetsOf({ operations: given, tree: shape, createKind }: MixWorkload):
   return everywhere ? ["core", "zookeeper", "etcd"] : ["core", "zookeeper"];
 }
 
-function problemsOf(workload: MixWorkload, keys: number, valueBytes: number): readonly KindProblem[] {
+function problemsOf(workload: MixWorkload, { keys, valueBytes }: WorkloadSetting): readonly KindProblem[] {
   const { operations: given, multiWrites } = workload;
   const problems: KindProblem[] = [];
   if (given.delete !== undefined && given.create === undefined) {

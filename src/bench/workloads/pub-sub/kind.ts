@@ -20,7 +20,7 @@ export const pubSubKind: WorkloadKind<PubSubWorkload> = {
   kind: "pub-sub",
   schema,
   resolve: (parsed: z.output<typeof schema>) => parsed,
-  problems: ({ topics, publishers }, _keys, _valueBytes, { connections }) => {
+  problems: ({ topics, publishers }, { connections }) => {
     const path = ["workload", "topics"];
     const problems: KindProblem[] = [];
     if (topics > connections)

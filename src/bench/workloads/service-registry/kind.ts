@@ -31,7 +31,7 @@ export const serviceRegistryKind: WorkloadKind<ServiceRegistryWorkload> = {
     reportIntervalMicros: parsed.reportInterval,
     lookupsPerSecond: parsed.lookupsPerSecond,
   }),
-  problems: ({ awayMicros, reportIntervalMicros }, _keys, _valueBytes, { durationMicros }) =>
+  problems: ({ awayMicros, reportIntervalMicros }, { durationMicros }) =>
     outlasting({ away: awayMicros, reportInterval: reportIntervalMicros }, durationMicros),
   pipelined: false,
   extraConnections: (workload) => workload.providers,

@@ -18,7 +18,7 @@ export const sessionIdleKind: WorkloadKind<SessionIdleWorkload> = {
     kind: "session-idle",
     probeIntervalMicros: parsed.probeInterval,
   }),
-  problems: ({ probeIntervalMicros }, _keys, _valueBytes, { durationMicros }) =>
+  problems: ({ probeIntervalMicros }, { durationMicros }) =>
     outlasting({ probeInterval: probeIntervalMicros }, durationMicros),
   pipelined: false,
   extraConnections: () => 1,

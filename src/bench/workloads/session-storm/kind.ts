@@ -23,7 +23,7 @@ export const sessionStormKind: WorkloadKind<SessionStormWorkload> = {
     timeoutMs: Math.round(parsed.timeout / 1_000),
     intervalMicros: parsed.interval,
   }),
-  problems: ({ expiring, timeoutMs }, _keys, _valueBytes, { durationMicros, sessionTimeoutMs }) => {
+  problems: ({ expiring, timeoutMs }, { durationMicros, sessionTimeoutMs }) => {
     // Sessions are looked after for as long as answers may take after the end.
     const seenMicros = durationMicros + drainMsOf(sessionTimeoutMs) * 1_000;
     if (expiring === 0 || timeoutMs * 1_000 < seenMicros) return [];

@@ -21,8 +21,7 @@ export const watchManyKind: WorkloadKind<WatchManyWorkload> = {
   kind: "watch-many",
   schema,
   resolve: (parsed: z.output<typeof schema>) => parsed,
-  problems: ({ watchesPerConnection, changers }, _keys, _valueBytes, { keys }) =>
-    moreThanKeys({ watchesPerConnection, changers }, keys),
+  problems: ({ watchesPerConnection, changers }, { keys }) => moreThanKeys({ watchesPerConnection, changers }, keys),
   pipelined: false,
   extraConnections: (workload) => workload.changers,
   targets: () => ["core", "zookeeper", "etcd"],

@@ -29,12 +29,7 @@ export const watchReconnectKind: WorkloadKind<WatchReconnectWorkload> = {
     awayMicros: parsed.away,
     intervalMicros: parsed.interval,
   }),
-  problems: (
-    { awayMicros, changes, watchesPerConnection },
-    _keys,
-    _valueBytes,
-    { keys, durationMicros, sessionTimeoutMs },
-  ) => {
+  problems: ({ awayMicros, changes, watchesPerConnection }, { keys, durationMicros, sessionTimeoutMs }) => {
     const problems = [
       ...outlasting({ away: awayMicros }, durationMicros),
       ...moreThanKeys({ watchesPerConnection, changes }, keys),
