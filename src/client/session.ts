@@ -402,6 +402,12 @@ export class Session implements WireListener {
     const deadMs = this.timeoutMs * DEAD_SHARE;
     const pingMs = this.timeoutMs * PING_SHARE;
     const silentMs = now - wire.receivedAtMs;
+    if (silentMs >= deadMs && wire.sentAtMs <= wire.receivedAtMs) {
+      // Our own event loop stalled before the ping was due: the server owes us nothing yet, and has the rest of its time.
+      this.sendPing(wire);
+      this.becomeDue(deadMs - pingMs, this.keepAlive);
+      return;
+    }
     if (silentMs >= deadMs) {
       if (this.silenceConfirmed) {
         wire.destroy(new Error(`${this.endpoint} has been silent for ${Math.round(silentMs)} ms`));
