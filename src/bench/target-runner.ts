@@ -299,19 +299,23 @@ export class TargetRunner {
 
   private job(round: number, shared: LoadShared): LoadJob {
     const { profile, pool, rootPrefix } = this.context;
+    const kind = kindOf(profile.workload);
     return {
       driver: this.participant.driver,
       members: this.participant.ensemble.members.map((member) => member.client),
       http: this.participant.ensemble.members.flatMap(({ http }) => (http === undefined ? [] : [http])),
       root: `${rootPrefix}-${round}`,
       workload: profile.workload,
-      keys: kindOf(profile.workload).keys(profile, profile.workload),
+      keys: kind.keys(profile, profile.workload),
       httpKeys: profile.keys,
       valueBytes: profile.valueBytes,
       valueSizes: profile.valueSizes,
-      tree: kindOf(profile.workload).tree?.(profile.workload) ?? FLAT,
+      tree: kind.tree?.(profile.workload) ?? FLAT,
       distribution: profile.distribution,
       connections: profile.connections,
+      extraConnections: kind.extraConnections?.(profile.workload) ?? 0,
+      operations: kind.operations(profile.workload),
+      counted: kind.counted(profile.workload),
       depth: profile.depth,
       loop: profile.loop,
       sessionTimeoutMs: profile.sessionTimeoutMs,

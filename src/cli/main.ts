@@ -2,39 +2,25 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
-import { compareCommand } from "./compare.js";
-import { gateCommand } from "./gate.js";
-import { httpCommand } from "./http.js";
-import { listCommand } from "./list.js";
-import { microCommand } from "./micro.js";
-import { quickstartCommand } from "./quickstart.js";
-import { reportCommand } from "./report.js";
-import { runCommand } from "./run.js";
-import { scenarioCommand } from "./scenario.js";
-import { selfTestCommand } from "./self-test.js";
-import { serveCommand } from "./serve.js";
-import { showCommand } from "./show.js";
-import { simulateCommand } from "./simulate.js";
-import { sweepCommand } from "./sweep.js";
-import { targetsCommand } from "./targets.js";
 
-const COMMANDS = [
-  quickstartCommand,
-  listCommand,
-  showCommand,
-  runCommand,
-  compareCommand,
-  sweepCommand,
-  scenarioCommand,
-  simulateCommand,
-  gateCommand,
-  reportCommand,
-  targetsCommand,
-  serveCommand,
-  selfTestCommand,
-  microCommand,
-  httpCommand,
-] as const;
+/** In the order of the help; each is imported when it is wanted, as all of them together take a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
+  quickstart: async () => (await import("./quickstart.js")).quickstartCommand,
+  list: async () => (await import("./list.js")).listCommand,
+  show: async () => (await import("./show.js")).showCommand,
+  run: async () => (await import("./run.js")).runCommand,
+  compare: async () => (await import("./compare.js")).compareCommand,
+  sweep: async () => (await import("./sweep.js")).sweepCommand,
+  scenario: async () => (await import("./scenario.js")).scenarioCommand,
+  simulate: async () => (await import("./simulate.js")).simulateCommand,
+  gate: async () => (await import("./gate.js")).gateCommand,
+  report: async () => (await import("./report.js")).reportCommand,
+  targets: async () => (await import("./targets.js")).targetsCommand,
+  serve: async () => (await import("./serve.js")).serveCommand,
+  "self-test": async () => (await import("./self-test.js")).selfTestCommand,
+  micro: async () => (await import("./micro.js")).microCommand,
+  http: async () => (await import("./http.js")).httpCommand,
+};
 
 const EXAMPLES = `
 Examples:
@@ -48,12 +34,19 @@ Examples:
 Exit codes: 0 passed, 1 internal failure, 2 usage or invalid profile, 3 threshold or regression, 4 inconsistent history,
 5 unknown or insufficient data, 130 interrupted (partial results are kept).`;
 
-function createProgram(): Command {
+/** The one that `given` begins with, or all: for the help, and to tell what there is. */
+async function commandsFor(given: readonly string[]): Promise<Command[]> {
+  const wanted = Object.entries(COMMANDS).filter(([name]) => name === given[0]);
+  const imports = (wanted.length > 0 ? wanted : Object.entries(COMMANDS)).map(([, load]) => load());
+  return (await Promise.all(imports)).map((create) => create());
+}
+
+async function createProgram(given: readonly string[]): Promise<Command> {
   const program = new Command("zabench")
     .description("benchmark and chaos harness for coordination services, with a ZooKeeper-compatible core of its own")
     .version(zabenchVersion)
     .addHelpText("after", EXAMPLES);
-  for (const create of COMMANDS) program.addCommand(create());
+  for (const command of await commandsFor(given)) program.addCommand(command);
   for (const command of [program, ...descendants(program)]) {
     command.exitOverride().showHelpAfterError("(--help lists what there is)");
   }
@@ -71,7 +64,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram().parseAsync(process.argv);
+  const program = await createProgram(process.argv.slice(2));
+  await program.parseAsync(process.argv);
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

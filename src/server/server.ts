@@ -11,9 +11,8 @@ import { loadDatabase } from "./database.js";
 import type { Engine, EngineHost } from "./engine.js";
 import { MemberEngine, RECENT_ENTRIES_MAX } from "./ensemble/member-engine.js";
 import { answerFourLetterWord } from "./four-letter/words.js";
-import { HttpGateway } from "./http-gateway/gateway.js";
+import type { HttpGateway } from "./http-gateway/gateway.js";
 import type { Logger } from "./log.js";
-import { MetricsEndpoint } from "./metrics-endpoint.js";
 import { Reaper } from "./reaper.js";
 import type { ServerView } from "./server-view.js";
 import { Snapshots } from "./snapshots.js";
@@ -119,14 +118,17 @@ export async function startServer(
       startedMs: performance.now(),
       syncStatistics: () => engine.syncStatistics(),
     };
+    // What is not configured is not loaded: that would take as long as all the rest of a start.
     let metricsPort: number | undefined;
     if (configuration.metrics !== undefined) {
+      const { MetricsEndpoint } = await import("./metrics-endpoint.js");
       const metrics = new MetricsEndpoint(view);
       metricsPort = await metrics.listen(configuration.metrics.host, configuration.metrics.port);
       closing.push(() => metrics.close());
     }
     let httpGatewayPort: number | undefined;
     if (configuration.httpGateway !== undefined) {
+      const { HttpGateway } = await import("./http-gateway/gateway.js");
       const started = new HttpGateway(
         core,
         configuration.httpGateway,

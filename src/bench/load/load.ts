@@ -22,6 +22,12 @@ export interface LoadJob {
   readonly distribution: Distribution;
   /** Over all workers. Connection c belongs to worker c modulo `workers`. */
   readonly connections: number;
+  /** How many the workload opens beside those, numbered after them. */
+  readonly extraConnections: number;
+  /** The operations that the workload reports, by name. */
+  readonly operations: readonly string[];
+  /** Those that make up `total`. */
+  readonly counted: readonly string[];
   readonly depth: number;
   readonly loop: Loop;
   readonly sessionTimeoutMs: number;

@@ -9,7 +9,6 @@ import { SessionWindow } from "../load/session-window.js";
 import { operationSource } from "../load/streams.js";
 import { Tally } from "../load/tally.js";
 import type { Actor, ActorTurns, Attempt, Stage } from "./actor.js";
-import { kindOf } from "./registry.js";
 
 /** Nearer than this to the end, a pause is not worth a timer of its own. */
 const PAUSE_MS_MAX = 50;
@@ -22,7 +21,6 @@ export class ActorLoad implements Load {
   private readonly makeActor: (stage: Stage) => Actor;
   private readonly shared: LoadShared;
   private readonly counters: WorkerCounters;
-  private readonly operations: readonly string[];
   private readonly counted: readonly boolean[];
   private readonly tallies = new Map<string, Tally>();
   private readonly actors: { readonly index: number; readonly actor: Actor }[] = [];
@@ -35,15 +33,12 @@ export class ActorLoad implements Load {
     this.makeActor = makeActor;
     this.shared = new LoadShared(job.workers, 0, job.shared);
     this.counters = this.shared.counters(worker);
-    const kind = kindOf(job.workload);
-    this.operations = kind.operations(job.workload);
-    const counted = kind.counted(job.workload);
-    this.counted = this.operations.map((name) => counted.includes(name));
+    this.counted = job.operations.map((name) => job.counted.includes(name));
   }
 
   async open(): Promise<void> {
-    const { workload, workers } = this.job;
-    const connections = this.job.connections + (kindOf(workload).extraConnections?.(workload) ?? 0);
+    const { workers } = this.job;
+    const connections = this.job.connections + this.job.extraConnections;
     await openAll(ownConnections({ connections, workers }, this.worker), async (index) => {
       const actor = this.makeActor({
         job: this.job,
@@ -61,10 +56,10 @@ export class ActorLoad implements Load {
   }
 
   async run(range: LoadWindow): Promise<LoadReport> {
-    const window = new SessionWindow(this.operations, range);
+    const window = new SessionWindow(this.job.operations, range);
     this.window = window;
     await sleepUntil(range.startMicros);
-    const turns = this.actors.map(() => new Turns(window, this.operations, this.counted, this.counters));
+    const turns = this.actors.map(() => new Turns(window, this.job.operations, this.counted, this.counters));
     const acting = Promise.all(this.actors.map(({ actor }, at) => actor.act(turns[at] as Turns)));
     const used = await window.drained(acting.then(() => undefined));
     for (const each of turns) each.giveUp();

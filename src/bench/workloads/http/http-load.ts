@@ -1,4 +1,4 @@
-import autocannon from "autocannon";
+import type autocannon from "autocannon";
 import { assert } from "../../../base/assert.js";
 import { randomBelow, randomFraction } from "../../../base/random.js";
 import type { TargetDriver } from "../../../targets/driver.js";
@@ -65,6 +65,7 @@ export class HttpLoad implements Load {
   private readonly worker: number;
   private readonly counters: WorkerCounters;
   private readonly checks: HttpChecks;
+  private startLoad: typeof autocannon | undefined;
   private window: SessionWindow | undefined;
 
   constructor(job: LoadJob, driver: TargetDriver, worker: number) {
@@ -85,6 +86,8 @@ export class HttpLoad implements Load {
   /** Writes this worker's share of the values, and has every server know them. */
   async open(): Promise<void> {
     const { job, checks } = this;
+    // Workers of every kind of workload import this file, and autocannon takes its time.
+    this.startLoad = (await import("autocannon")).default;
     const share = Array.from({ length: job.httpKeys }, (_, key) => key).filter(
       (key) => key % job.workers === this.worker,
     );
@@ -140,6 +143,8 @@ export class HttpLoad implements Load {
   }
 
   async run(range: LoadWindow): Promise<LoadReport> {
+    const { startLoad } = this;
+    assert(startLoad !== undefined, "it is opened before it runs");
     const window = new SessionWindow(this.operations, range);
     this.window = window;
     const lists = this.own.map((index) => this.requestsOf(index));
@@ -169,7 +174,7 @@ export class HttpLoad implements Load {
         lanes.push(lane);
         lane.attach(client);
       };
-      load = autocannon(
+      load = startLoad(
         {
           // One for each connection, in their order; its types know of one for all only.
           url: this.own.map((index) => originOf(this.job.http, index)) as unknown as string,
