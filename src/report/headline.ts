@@ -75,35 +75,38 @@ export function notices(result: RunResult): readonly Notice[] {
           ? "No operation was finished against it."
           : `No operation succeeded, ${integer(errorCount(target.operations))} failed.`,
     }));
-  return [
-    ...invalid,
-    ...unknown,
-    ...unchecked,
-    ...thresholds,
-    ...early,
-    ...empty,
-    ...result.targets.flatMap(weaknesses),
-  ];
+  return [...invalid, ...unknown, ...unchecked, ...thresholds, ...early, ...empty, ...weaknesses(result.targets)];
 }
 
-function weaknesses(target: TargetResult): readonly Notice[] {
-  const saturated = saturatedRounds(target);
+/** One notice for all targets that a weakness is common to. */
+function weaknesses(targets: readonly TargetResult[]): readonly Notice[] {
+  const saturated = targets.filter((target) => saturatedRounds(target).length > 0);
+  const unsteady = targets.filter(({ warmUp }) => !warmUp.steady);
+  const limited = saturated.map(
+    (target) => `${saturatedRounds(target).length} of ${target.rounds.length} rounds of ${target.label}`,
+  );
+  const warmUps = unsteady.map(({ label, warmUp }) => `${label} after ${duration(warmUp.durationMicros)}`);
   const found: Notice[] = [];
   if (saturated.length > 0) {
     found.push({
       tone: "caution",
-      title: `Clients saturated against ${target.label}`,
-      text: `In ${saturated.length} of ${target.rounds.length} rounds the load generator was the limit, not the servers: ${target.label} may be faster than shown.`,
+      title: `Clients saturated against ${one(saturated) ?? `${saturated.length} targets`}`,
+      text: `The load generator was the limit, not the servers, in ${list(limited)}: the servers may be faster than shown.`,
     });
   }
-  if (!target.warmUp.steady) {
+  if (unsteady.length > 0) {
+    const who = one(unsteady);
     found.push({
       tone: "caution",
-      title: `${target.label} was not warmed`,
-      text: `Its throughput was not yet steady after ${duration(target.warmUp.durationMicros)} of warm-up: its figures are shown, but no ratio is drawn from them.`,
+      title: who === undefined ? `${unsteady.length} targets were not warmed` : `${who} was not warmed`,
+      text: `Throughput was not yet steady at the end of the warm-up: ${list(warmUps)}. The figures are shown, but no ratio is drawn from them.`,
     });
   }
   return found;
+}
+
+function one(targets: readonly TargetResult[]): string | undefined {
+  return targets.length === 1 ? targets[0]?.label : undefined;
 }
 
 /** One for each pair of targets and operation that the result has ratios of, in its order. */

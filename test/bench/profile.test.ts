@@ -246,6 +246,7 @@ const MORE_REFUSED: readonly (readonly [string, RegExp])[] = [
   ["variants: {servers: [1, 30]}", /5:12: with servers 30: key 'servers': must be at most 9/],
   ["variants: {rounds: [1, 2]}", /5:20: key 'variants.rounds': cannot be varied/],
   ["variants: {keys: [1, 1]}", /key 'variants.keys': names a value twice/],
+  ["variants: {keys: []}", /^[^\n]*key 'variants.keys': needs at least one value$/],
   ["variants: {keyz: [1, 2]}", /5:12: with keyz 1: key 'keyz' is not known; did you mean 'keys'\?/],
   ["variants: {keys: {'a b': 1}}", /'a b' names a target's variant: use letters/],
 ];
@@ -342,6 +343,7 @@ test("a --set that is wrong is named, with what was meant", () => {
   assert.match(refuse(["keys="]), /^--set keys= is no path and value/);
   assert.match(refuse(["=5"]), /is no path and value/);
   assert.match(refuse(["keys={"]), /is no path and value/);
+  assert.match(refuse(["connections=0"]), /right:\n.*key 'connections': must be at least 1$/);
   assert.match(refuse(["keys=0"]), /\n {2}--set keys=0: key 'keys': must be at least 1/);
   assert.match(refuse(["keyz=5"]), /\n {2}--set keyz=5: key 'keyz' is not known; did you mean 'keys'\?/);
   assert.match(

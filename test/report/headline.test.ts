@@ -130,6 +130,23 @@ test("a clean result has no notices; others have theirs, the gravest first", () 
   );
 });
 
+test("what is common to several targets is said once", () => {
+  const result = threeTargets();
+  const targets = result.targets.map((target, index) => ({
+    ...target,
+    warmUp: { durationMicros: (index + 1) * 1_000_000, steady: false },
+    rounds: target.rounds.map((round) => ({ ...round, client: { ...round.client, saturated: index < 2 } })),
+  }));
+  const [saturated, restless, ...others] = notices({ ...result, targets });
+  const [first, second, third] = targets.map(({ label }) => label);
+  const { length } = targets[0]!.rounds;
+  assert.deepEqual(others, []);
+  assert.equal(saturated?.title, "Clients saturated against 2 targets");
+  assert.match(saturated?.text ?? "", new RegExp(`in ${length} of ${length} rounds of ${first} and .* of ${second}:`));
+  assert.equal(restless?.title, "3 targets were not warmed");
+  assert.match(restless?.text ?? "", new RegExp(`${first} after 1\\.00? s, ${second} after 2.* and ${third} after 3`));
+});
+
 test("an outage is told as clients felt it, also where service never came back", () => {
   const result = leaderKill();
   const [zookeeper] = result.targets;

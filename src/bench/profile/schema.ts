@@ -114,7 +114,7 @@ export const profileSchema = (roundIsOwn: boolean): z.ZodType<Profile> =>
         }
       }
       const connectionsMin = kind.connectionsMin?.(workload) ?? 1;
-      if (value.connections < connectionsMin) {
+      if (value.connections >= 1 && value.connections < connectionsMin) {
         context.addIssue({
           code: "custom",
           path: ["connections"],

@@ -13,7 +13,7 @@ const plain = z.union([z.string(), z.number(), z.boolean()]);
  * measured, on every target.
  */
 export const variantsSchema = z
-  .record(z.string(), z.union([z.array(plain).min(1), z.record(z.string(), z.unknown())]))
+  .record(z.string(), z.union([z.array(plain), z.record(z.string(), z.unknown())]))
   .superRefine((value, context) => {
     let combinations = 1;
     for (const [path, values] of Object.entries(value)) {
