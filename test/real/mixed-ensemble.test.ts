@@ -108,7 +108,9 @@ async function srvrOf(ensemble: Ensemble): Promise<readonly string[]> {
       answer!
         .split("\n")
         .filter((line) => !isVolatile.test(line))
-        .join("\n"),
+        .join("\n")
+        // Before the first write a follower stands at the epoch's beginning if it came when others had begun it, else at 0.
+        .replace(/^Zxid: 0x(0|100000000)\nMode: follower$/m, "Zxid: none yet\nMode: follower"),
     )
     .sort((a, b) => Number(b.includes("Mode: leader")) - Number(a.includes("Mode: leader")));
 }
