@@ -1,7 +1,7 @@
 import type { RatioRecord, RunResult, TargetResult } from "../bench/result.js";
 import { errorCount, isOpenLoop, okCount, saturatedRounds } from "./figures.js";
 import { duration, elapsed, integer, list, observedText, percent, ratio } from "./format.js";
-import { ratioSentence } from "./ratio-sentences.js";
+import { METRIC_NAMES, ratioSentence } from "./ratio-sentences.js";
 
 /** What a reader must know before any figure; `bad` things forbid conclusions, `caution` ones weaken them. */
 export interface Notice {
@@ -109,16 +109,53 @@ function one(targets: readonly TargetResult[]): string | undefined {
   return targets.length === 1 ? targets[0]?.label : undefined;
 }
 
-/** One for each pair of targets and operation that the result has ratios of, in its order. */
+/** One for each pair of targets and operation that a ratio could be drawn of, in the result's order. */
 export function comparisons(result: RunResult): readonly Comparison[] {
-  const groups = new Map<string, RatioRecord[]>();
-  for (const record of result.ratios) {
-    const key = JSON.stringify([record.numerator, record.denominator, record.operation]);
+  return compared(result)
+    .filter(hasRatio)
+    .map((group) => comparison(result, group));
+}
+
+/** Why no ratio could be drawn, and of what. */
+export interface WithoutRatio {
+  readonly reason: string;
+  /** "core over etcd (read, total)", each pair once. */
+  readonly pairs: readonly string[];
+}
+
+/** Each reason once, of all pairs of targets that there is no ratio of. */
+export function withoutRatio(result: RunResult): readonly WithoutRatio[] {
+  const missing = compared(result).flatMap((group) => (hasRatio(group) ? [] : group));
+  return grouped(missing, ({ note }) => note).map((records) => ({
+    reason: (records[0] as RatioRecord).note || "too few samples",
+    pairs: grouped(records, ({ numerator, denominator }) => `${numerator} over ${denominator}`).map((pair) => {
+      const { numerator, denominator } = pair[0] as RatioRecord;
+      return `${numerator} over ${denominator} (${[...new Set(pair.map(({ operation }) => operation))].join(", ")})`;
+    }),
+  }));
+}
+
+/** The records of each pair of targets and operation. */
+function compared(result: RunResult): readonly (readonly RatioRecord[])[] {
+  return grouped(result.ratios, ({ numerator, denominator, operation }) =>
+    JSON.stringify([numerator, denominator, operation]),
+  );
+}
+
+function hasRatio(group: readonly RatioRecord[]): boolean {
+  return group.some(({ value }) => value !== null);
+}
+
+/** In the order of each key's first. */
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [record]);
-    else group.push(record);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
   }
-  return [...groups.values()].map((group) => comparison(result, group));
+  return [...groups.values()];
 }
 
 function comparison(result: RunResult, group: readonly RatioRecord[]): Comparison {
@@ -134,9 +171,15 @@ function comparison(result: RunResult, group: readonly RatioRecord[]): Compariso
     denominator,
     operation,
     figure: value === null ? null : ratio(value),
-    caption: openLoop ? `p99 latency of ${operation}, lower is better` : `${operation} operations per second`,
+    caption: captionOf(leading?.metric ?? "opsPerSecond", operation),
     sentences,
   };
+}
+
+function captionOf(metric: RatioRecord["metric"], operation: string): string {
+  if (metric === "opsPerSecond") return `${operation} operations per second`;
+  const name = METRIC_NAMES[metric];
+  return `${metric === "cpuMicrosPerOperation" ? name : `${name} of ${operation}`}, lower is better`;
 }
 
 /** What clients felt of each kind of fault, a sentence for each target. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RatioRecord, RunResult } from "../../src/bench/result.js";
-import { comparisons, notices, outageSentences } from "../../src/report/headline.js";
+import { comparisons, notices, outageSentences, withoutRatio } from "../../src/report/headline.js";
 import {
   CORE,
   insufficient,
@@ -80,9 +80,36 @@ test("latency and CPU are better when lower, and said to be worse when higher", 
 });
 
 test("without a value there is no figure, and the reason is given", () => {
-  const [comparison] = comparisons({ ...two, ratios: [ratio("opsPerSecond", null, null, null)] });
+  const ratios = [ratio("opsPerSecond", null, null, null), ratio("cpuMicrosPerOperation", 0.5, 0.4, 0.6)];
+  const [comparison] = comparisons({ ...two, ratios });
   assert.equal(comparison?.figure, null);
-  assert.deepEqual(comparison?.sentences, ["No ratio of throughput for read: zookeeper not warmed."]);
+  assert.equal(comparison?.sentences[0], "No ratio of throughput for read: zookeeper not warmed.");
+  assert.deepEqual(withoutRatio({ ...two, ratios }), []);
+});
+
+test("a figure's caption says what it is of", () => {
+  const caption = (metric: RatioRecord["metric"]): string | undefined =>
+    comparisons({ ...two, ratios: [{ ...ratio(metric, 0.5, 0.4, 0.6), operation: "total" }] })[0]?.caption;
+  assert.equal(caption("opsPerSecond"), "total operations per second");
+  assert.equal(caption("cpuMicrosPerOperation"), "Server CPU per operation, lower is better");
+  assert.equal(caption("p50"), "Median latency of total, lower is better");
+});
+
+test("where no ratio could be drawn, each reason is said once", () => {
+  const none = ratio("p50", null, null, null);
+  const ratios = [
+    none,
+    { ...none, metric: "p99" as const },
+    { ...none, operation: "write" },
+    { ...none, numerator: "etcd" },
+    { ...none, note: "" },
+    ratio("p50", 0.5, 0.4, 0.6),
+  ].map((record, index) => (index < 4 ? record : { ...record, denominator: "etcd" }));
+  assert.equal(comparisons({ ...two, ratios }).length, 1);
+  assert.deepEqual(withoutRatio({ ...two, ratios: ratios.slice(0, 5) }), [
+    { reason: "zookeeper not warmed", pairs: ["core over zookeeper (read, write)", "etcd over zookeeper (read)"] },
+    { reason: "too few samples", pairs: ["core over etcd (read)"] },
+  ]);
 });
 
 test("saturated clients make a ratio a bound", () => {

@@ -235,6 +235,17 @@ describe("files", () => {
     }
   });
 
+  test("many targets are counted in the title, and told by system", () => {
+    const [target] = one.targets as [(typeof one.targets)[number]];
+    const titled = (count: number): string => {
+      const targets = Array.from({ length: count }, (_, index) => ({ ...target, label: `${target.label}-${index}` }));
+      return new Map(renderReports({ ...one, targets })).get("report.html") ?? "";
+    };
+    assert.match(titled(4), new RegExp(`<h1>${target.label}-0, .* and ${target.label}-3: `));
+    assert.match(titled(5), /<h1>5 targets and variants: /);
+    assert.match(titled(5), new RegExp(`<b>Targets</b> ${target.target} ${target.version} \\(`));
+  });
+
   const refused = async (value: unknown): Promise<UserError> => {
     const path = join(folder, "refused.json");
     writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { LatencySummary, RunResult } from "../../bench/result.js";
 import { duration, elapsed, integer, list, significant } from "../format.js";
-import { comparisons, notices, outageSentences } from "../headline.js";
+import { comparisons, notices, outageSentences, withoutRatio } from "../headline.js";
 import { chartGroups, percentileCharts } from "./chart-data.js";
 import type { ChartSpec } from "./chart-spec.js";
 import { html, Markup, type Part, scriptJson } from "./markup.js";
@@ -21,6 +21,9 @@ import {
   thresholdTable,
   variantMatrix,
 } from "./tables.js";
+
+/** More are counted in the title, and told by system where they are listed. */
+const TARGETS_NAMED_MAX = 4;
 
 /** Text that ends no script or style element, however it is quoted: ours and uPlot's have none. */
 function inline(text: string): Markup {
@@ -116,11 +119,14 @@ function details(title: string, body: Markup | null): Markup | null {
 }
 
 function header(result: RunResult): Markup {
-  const targets = result.targets.map((target) => `${target.label} ${target.version}`);
+  const labels = result.targets.map(({ label }) => label);
+  const crowd = labels.length > TARGETS_NAMED_MAX;
+  const systems = [...new Set(result.targets.map(({ target, version }) => `${target} ${version}`))];
+  const targets = crowd ? systems : result.targets.map(({ label, version }) => `${label} ${version}`);
   const servers = [
     ...new Set(result.targets.map((target) => (target.servers === 1 ? "1 server" : `${target.servers} servers`))),
   ];
-  return html`<h1>${list(result.targets.map((target) => target.label)) || "no target"}: ${result.profile.name}</h1>
+  return html`<h1>${crowd ? `${labels.length} targets and variants` : list(labels) || "no target"}: ${result.profile.name}</h1>
 <p class="lead">${result.profile.description}</p>
 <ul class="facts">
 <li><b>Targets</b> ${list(targets) || "none"} (${list(servers) || "no server"})</li>
@@ -149,10 +155,12 @@ ${
 <ul>${comparison.sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
 </article>`,
   );
+  const missing = withoutRatio(result).map(({ reason, pairs }) => html`<li><b>${reason}</b>: ${pairs.join("; ")}</li>`);
   return html`${found}
 ${sweepCards(result)}
 ${outages.length === 0 ? null : html`<div class="card"><h3>What clients felt of the faults</h3><ul>${outages}</ul></div>`}
-${cards.length === 0 ? null : html`<div class="cards">${cards}</div>`}`;
+${cards.length === 0 ? null : html`<div class="cards">${cards}</div>`}
+${missing.length === 0 ? null : html`<div class="card"><h3>No ratio could be drawn</h3><ul>${missing}</ul></div>`}`;
 }
 
 function figure(spec: ChartSpec, caption: string, full: boolean): Markup {
