@@ -162,16 +162,16 @@ function comparison(result: RunResult, group: readonly RatioRecord[]): Compariso
   const { numerator, denominator, operation } = group[0] as RatioRecord;
   const metric = (name: RatioRecord["metric"]): RatioRecord | undefined =>
     group.find((record) => record.metric === name);
-  const openLoop = isOpenLoop(result);
-  const leading = openLoop ? metric("p99") : (metric("opsPerSecond") ?? group[0]);
-  const value = leading?.value ?? null;
+  // Throughput of an open loop is what was offered.
+  const leading = metric(isOpenLoop(result) ? "p99" : "opsPerSecond") ?? (group[0] as RatioRecord);
+  const { value } = leading;
   const sentences = group.map((record) => ratioSentence(result, record));
   return {
     numerator,
     denominator,
     operation,
     figure: value === null ? null : ratio(value),
-    caption: captionOf(leading?.metric ?? "opsPerSecond", operation),
+    caption: captionOf(leading.metric, operation),
     sentences,
   };
 }

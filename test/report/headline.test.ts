@@ -93,6 +93,16 @@ test("a figure's caption says what it is of", () => {
   assert.equal(caption("opsPerSecond"), "total operations per second");
   assert.equal(caption("cpuMicrosPerOperation"), "Server CPU per operation, lower is better");
   assert.equal(caption("p50"), "Median latency of total, lower is better");
+  const open = makeResult({
+    seed: 6,
+    targets: [CORE, ZOOKEEPER],
+    rounds: 3,
+    seconds: 2,
+    spread: 0.02,
+    ratePerSecond: 1_000,
+  });
+  const [card] = comparisons({ ...open, ratios: [ratio("cpuMicrosPerOperation", 0.5, 0.4, 0.6)] });
+  assert.deepEqual([card?.figure, card?.caption], ["0.500×", "Server CPU per operation, lower is better"]);
 });
 
 test("where no ratio could be drawn, each reason is said once", () => {
