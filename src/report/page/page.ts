@@ -119,6 +119,7 @@ function details(title: string, body: Markup | null): Markup | null {
 }
 
 function header(result: RunResult): Markup {
+  const overrides = Object.entries(result.profile.overrides);
   const labels = result.targets.map(({ label }) => label);
   const crowd = labels.length > TARGETS_NAMED_MAX;
   const systems = [...new Set(result.targets.map(({ target, version }) => `${target} ${version}`))];
@@ -128,6 +129,7 @@ function header(result: RunResult): Markup {
   ];
   return html`<h1>${crowd ? `${labels.length} targets and variants` : list(labels) || "no target"}: ${result.profile.name}</h1>
 <p class="lead">${result.profile.description}</p>
+${overrides.length === 0 ? null : html`<p class="note">Changed on the command line: ${overrides.map(([key, value]) => `${key} = ${value}`).join(", ")}</p>`}
 <ul class="facts">
 <li><b>Targets</b> ${list(targets) || "none"} (${list(servers) || "no server"})</li>
 <li><b>Started</b> <time datetime="${result.startedAt}">${result.startedAt.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")}</time></li>
@@ -230,7 +232,6 @@ const calibrated = (summary: LatencySummary | null): Part =>
 
 function environment(result: RunResult): Markup {
   const { environment: machine, calibration, profile } = result;
-  const overrides = Object.entries(profile.overrides);
   return html`<div class="columns"><div><h3>Environment</h3>${pairs([
     ["zabench", result.zabenchVersion],
     ["Node.js", machine.node],
@@ -255,6 +256,5 @@ function environment(result: RunResult): Markup {
       ])}</div>`,
   )}</div>
 <h3>Profile</h3>
-${overrides.length === 0 ? null : html`<p class="note">Overridden on the command line: ${overrides.map(([key, value]) => `${key} = ${value}`).join(", ")}</p>`}
 <pre>${profile.text}</pre>`;
 }
