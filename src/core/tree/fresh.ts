@@ -3,7 +3,8 @@ import { OPEN_ACL_ID, READ_ACL } from "./acl-cache.js";
 import { CONFIG_PATH, QUOTA_PATH, ROOT_PATH, SYSTEM_PATH } from "./paths.js";
 import type { ZnodeStore } from "./store.js";
 
-const ZERO_STAT: StatPersisted = {
+/** Of a node that no transaction has made. */
+export const ZERO_STAT: StatPersisted = {
   czxid: 0,
   mzxid: 0,
   ctime: 0,

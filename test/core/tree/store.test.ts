@@ -4,7 +4,7 @@ import * as zlib from "node:zlib";
 import fc from "fast-check";
 import { AssertionError } from "../../../src/base/assert.js";
 import { ByteReader, ByteWriter } from "../../../src/base/bytes.js";
-import { createFreshTree } from "../../../src/core/tree/fresh.js";
+import { createFreshTree, ZERO_STAT } from "../../../src/core/tree/fresh.js";
 import { hashPath } from "../../../src/core/tree/hash.js";
 import { bucketOf, HEADER, PAGE_BYTES, PATH_BYTES_MAX, SEGMENT_BUCKETS } from "../../../src/core/tree/layout.js";
 import { CONTAINER_OWNER, TTL_OWNER } from "../../../src/core/tree/owner.js";
@@ -13,21 +13,9 @@ import { ustring, vector } from "../../../src/jute/codec.js";
 import { GetDataResponse, type StatPersisted } from "../../../src/jute/records.js";
 import { nodesOf } from "../../support/snapshot-nodes.js";
 
-const ZERO: StatPersisted = {
-  czxid: 0,
-  mzxid: 0,
-  ctime: 0,
-  mtime: 0,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  pzxid: 0,
-};
-
 function emptyStore(arenaBytesMax = 8 * 2 ** 20, hashSeed = 0x1234_5678_9abc): ZnodeStore {
   const store = ZnodeStore.create({ arenaBytesMax, hashSeed, readersMax: 2, extendedTypesEnabled: true });
-  assert.ok(store.load("", Buffer.alloc(0), -1, ZERO));
+  assert.ok(store.load("", Buffer.alloc(0), -1, ZERO_STAT));
   return store;
 }
 
@@ -53,7 +41,7 @@ interface ModelNode {
 
 class Model {
   readonly nodes = new Map<string, ModelNode>([
-    ["", { data: Buffer.alloc(0), aclId: -1, stat: { ...ZERO }, children: new Set() }],
+    ["", { data: Buffer.alloc(0), aclId: -1, stat: { ...ZERO_STAT }, children: new Set() }],
   ]);
 
   parentOf(path: string): ModelNode | undefined {
@@ -71,7 +59,7 @@ class Model {
     if (this.nodes.has(path)) return "nodeExists";
     parent.children.add(path.slice(path.lastIndexOf("/") + 1));
     const stat = {
-      ...ZERO,
+      ...ZERO_STAT,
       czxid: zxid,
       mzxid: zxid,
       pzxid: zxid,

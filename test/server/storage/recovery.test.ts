@@ -17,6 +17,7 @@ import { ByteWriter } from "../../../src/base/bytes.js";
 import { USER_ERRORS, type UserError } from "../../../src/base/user-error.js";
 import { writeLogHeader } from "../../../src/core/log/log-format.js";
 import { encodeSnapshot, type SnapshotContent } from "../../../src/core/log/snapshot-format.js";
+import { ZERO_STAT } from "../../../src/core/tree/fresh.js";
 import { openStorageFolders, type StorageFolders } from "../../../src/server/storage/folders.js";
 import { purge } from "../../../src/server/storage/purge.js";
 import { type Recovered, recover } from "../../../src/server/storage/recovery.js";
@@ -35,17 +36,7 @@ function storage(context: TestContext): StorageFolders {
 
 /** A tree of one node beside the root, whose name tells which snapshot it came from. */
 function content(name: string): SnapshotContent {
-  const stat = {
-    czxid: 0,
-    mzxid: 0,
-    ctime: 0,
-    mtime: 0,
-    version: 0,
-    cversion: 0,
-    aversion: 0,
-    ephemeralOwner: 0n,
-    pzxid: 0,
-  };
+  const stat = ZERO_STAT;
   const nodes: SnapshotNode[] = [
     { path: "/", data: null, aclId: -1, stat },
     { path: `/${name}`, data: Buffer.from(name), aclId: 1, stat },
