@@ -402,18 +402,14 @@ export class Session implements WireListener {
     const deadMs = this.timeoutMs * DEAD_SHARE;
     const pingMs = this.timeoutMs * PING_SHARE;
     const silentMs = now - wire.receivedAtMs;
-    if (silentMs >= deadMs && wire.sentAtMs <= wire.receivedAtMs) {
-      // Our own event loop stalled before the ping was due: the server owes us nothing yet, and has the rest of its time.
-      this.sendPing(wire);
-      this.becomeDue(deadMs - pingMs, this.keepAlive);
-      return;
-    }
-    if (silentMs >= deadMs) {
+    // Our own event loop may have stalled: a server that owes an answer has the rest of its time from the question.
+    const owedMs = wire.askedAtMs > wire.receivedAtMs ? now - wire.askedAtMs : 0;
+    if (silentMs >= deadMs && owedMs >= deadMs - pingMs) {
       if (this.silenceConfirmed) {
         wire.destroy(new Error(`${this.endpoint} has been silent for ${Math.round(silentMs)} ms`));
         return;
       }
-      // A stalled event loop must not look like a dead server: what waits in the socket is read before the verdict.
+      // What waits in the socket is read before the verdict.
       this.silenceConfirmed = true;
       setImmediate(() => {
         if (this.wire === wire && this.state === "connected") this.keepAlive();
@@ -423,7 +419,8 @@ export class Session implements WireListener {
     this.silenceConfirmed = false;
     if (now - wire.sentAtMs >= pingMs) this.sendPing(wire);
     const quietMs = Math.max(0, performance.now() - wire.sentAtMs);
-    this.becomeDue(Math.max(1, Math.min(pingMs - quietMs, deadMs - silentMs)), this.keepAlive);
+    const leftMs = Math.max(deadMs - silentMs, deadMs - pingMs - owedMs);
+    this.becomeDue(Math.max(1, Math.min(pingMs - quietMs, leftMs)), this.keepAlive);
   };
 
   private sendPing(wire: Wire): void {

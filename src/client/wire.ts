@@ -25,6 +25,8 @@ export class Wire {
   /** When the chunk being handled, or the last one, was received. */
   receivedAtMs: number;
   sentAtMs: number;
+  /** When the first bytes left since something was received; before `receivedAtMs` where none have. */
+  askedAtMs: number;
   private readonly listener: WireListener;
   private readonly socket: Socket;
   private readonly splitter = new FrameSplitter(REPLY_BYTES_MAX);
@@ -38,6 +40,7 @@ export class Wire {
     this.listener = listener;
     this.receivedAtMs = performance.now();
     this.sentAtMs = this.receivedAtMs;
+    this.askedAtMs = this.receivedAtMs;
     this.socket = connect({
       host: address.host,
       port: address.port,
@@ -89,6 +92,7 @@ export class Wire {
     const { writer, direct } = this;
     if (writer.offset === 0 || direct === undefined) return;
     this.sentAtMs = performance.now();
+    if (this.askedAtMs <= this.receivedAtMs) this.askedAtMs = this.sentAtMs;
     this.listener.onFlush();
     direct.write(writer.bytes, writer.offset);
     writer.reset();

@@ -257,14 +257,29 @@ describe("liveness", limit, () => {
     assert.deepEqual(states, []);
   });
 
-  it("does not call a server silent that it has asked nothing, since its own event loop stalled", async (context) => {
-    const { connection, states } = await connected(context, { grantedTimeoutMs: 600 });
-    stall(700);
-    assert.equal((await connection.next()).name, "ping");
-    // Unanswered, it is silence all the same.
-    await connection.closed;
-    assert.deepEqual(states, ["disconnected"]);
-  });
+  for (const [title, asking] of [
+    ["nothing", false],
+    ["something just now", true],
+  ] as const) {
+    it(`does not call a server silent that it has asked ${title}, since its own event loop stalled`, async (context) => {
+      const { client, connection, states } = await connected(context, { grantedTimeoutMs: 900 });
+      const read = new Promise((resolve) => {
+        // Due before the timer of the verdict is.
+        if (asking) setTimeout(() => resolve(client.getData("/a")), 1);
+        else resolve(undefined);
+      });
+      stall(1_000);
+      const first = await connection.next();
+      assert.equal(first.name, asking ? "getData" : "ping");
+      if (asking) connection.reply(first.xid, 1, 0, GetDataResponse, { data: null, stat: STAT });
+      else connection.reply(first.xid, 1);
+      await read;
+      assert.deepEqual(states, []);
+      // Unanswered, it is silence all the same.
+      await connection.closed;
+      assert.deepEqual(states, ["disconnected"]);
+    });
+  }
 });
 
 function stall(milliseconds: number): void {
