@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Tally } from "../../../src/bench/load/tally.js";
 import { loadProfile } from "../../../src/bench/profile/load.js";
+import type { ActorTurns, Stage } from "../../../src/bench/workloads/actor.js";
 import { fifoQueueKind } from "../../../src/bench/workloads/fifo-queue/kind.js";
+import { QueueConsumer } from "../../../src/bench/workloads/fifo-queue/queue-consumer.js";
 import { QUEUE_WORDS, QueueWords } from "../../../src/bench/workloads/fifo-queue/queue-words.js";
 import { LoadShared } from "../../../src/workers/load-shared.js";
 
@@ -50,4 +53,39 @@ test("a call that failed may have been carried out, once", () => {
 
 test("nothing is said of a queue that was not emptied", () => {
   assert.deepEqual(judged(["01", "02"], ["01"], { unfinished: true }), [0, 0]);
+});
+
+test("a service that goes away while the queue is looked at is an error of the service", {
+  timeout: 10_000,
+}, async () => {
+  const { region } = new LoadShared(1, QUEUE_WORDS);
+  const words = new QueueWords(region);
+  words.producersDone.add(queue.producers);
+  let looks = 0;
+  const session = {
+    dequeue: (drained: AbortSignal) =>
+      new Promise((_, reject) => drained.addEventListener("abort", () => reject(drained.reason as Error))),
+    isEmpty: async () => {
+      if (++looks === 1) throw new Error("CONNECTIONLOSS");
+      return true;
+    },
+    close: async () => undefined,
+  };
+  const failures: string[] = [];
+  const turns = {
+    givenUp: false,
+    begin: (operation: string) => ({ operation, startedMicros: 1 }),
+    failed: (_attempt: unknown, error: Error) => failures.push(error.message),
+    dropped: () => undefined,
+  } as unknown as ActorTurns;
+  const stage = {
+    ...{ region, index: 0, job: { members: [], root: "", sessionTimeoutMs: 1_000 } },
+    ...{ driver: { openSession: async () => session }, tally: (name: string) => new Tally(name) },
+  } as unknown as Stage;
+  const consumer = new QueueConsumer(stage, queue);
+  await consumer.open();
+  await consumer.act(turns);
+  await consumer.close();
+  assert.deepEqual(failures, ["CONNECTIONLOSS"]);
+  assert.equal(words.consumersDone.value, 1);
 });

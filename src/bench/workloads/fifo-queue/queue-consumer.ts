@@ -3,7 +3,7 @@ import type { Tally } from "../../load/tally.js";
 import type { FifoQueueWorkload } from "../../profile/profile.js";
 import type { Actor, ActorTurns, Attempt, Stage } from "../actor.js";
 import { HeldSession } from "../held-session.js";
-import { stepOf } from "../steps.js";
+import { StepFailed, stepOf } from "../steps.js";
 import { decodeItem } from "./item.js";
 import { QueueWords } from "./queue-words.js";
 
@@ -41,8 +41,10 @@ export class QueueConsumer implements Actor {
     const session = await this.held.open();
     const drained = new AbortController();
     const watching = this.watch(session, turns, drained);
-    while (!drained.signal.aborted && !turns.givenUp) await this.take(session, turns, drained.signal);
-    await watching;
+    const taking = async (): Promise<void> => {
+      while (!drained.signal.aborted && !turns.givenUp) await this.take(session, turns, drained.signal);
+    };
+    await Promise.all([watching, taking()]);
     if (drained.signal.aborted) this.words.consumersDone.add(1);
   }
 
@@ -50,13 +52,17 @@ export class QueueConsumer implements Actor {
     await this.held.close();
   }
 
-  /** Aborts once nothing more can come. */
+  /** Aborts once nothing more can come. What fails is tried again: nobody waits for this before the round is over. */
   private async watch(session: QueueSession, turns: ActorTurns, drained: AbortController): Promise<void> {
     while (!turns.givenUp) {
       const done = this.words.producersDone.value === this.workload.producers;
-      if (done && (await stepOf(turns, "dequeue", () => session.isEmpty()))) {
-        drained.abort();
-        return;
+      try {
+        if (done && (await stepOf(turns, "dequeue", () => session.isEmpty()))) {
+          drained.abort();
+          return;
+        }
+      } catch (error) {
+        if (!(error instanceof StepFailed)) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
