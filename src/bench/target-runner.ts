@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { formatMicros } from "../base/units.js";
 import { USER_ERRORS, UserError } from "../base/user-error.js";
 import { FLAT } from "../targets/driver.js";
 import { LoadShared, type LoadTotals, totalsSince } from "../workers/load-shared.js";
@@ -37,6 +38,10 @@ const KEYS_PER_MS = 1;
 /** Likewise, for sessions to be opened. */
 const SESSIONS_PER_MS = 0.1;
 const CLEAN_UP_MS = 10_000;
+/** Where nothing is there to clean up with. */
+const LOST_CLEAN_UP_MS = 1_000;
+/** How often it is looked whether a target that a round is prepared on is still there. */
+const LOOK_MS = 1_000;
 /** Busier than this, and the client may be what is measured. */
 export const SATURATED_UTILIZATION = 0.9;
 
@@ -278,6 +283,7 @@ export class TargetRunner {
     const shared = new LoadShared(pool.workers, kindOf(workload).regionWords(profile, workload));
     const job = this.job(round, shared);
     let opened = false;
+    let cleanUpMs = CLEAN_UP_MS;
     const populating = pool.populate(job);
     let opening: Promise<void> | undefined;
     try {
@@ -286,14 +292,17 @@ export class TargetRunner {
       await this.prepared(opening, job);
       opened = true;
       return await use(shared);
+    } catch (error) {
+      if (error instanceof UserError && error.kind === USER_ERRORS.targetLost) cleanUpMs = LOST_CLEAN_UP_MS;
+      throw error;
     } finally {
       const { managed } = this.participant.ensemble;
       // After Ctrl-C a managed ensemble is stopped, and goes with all it holds; another one's owner finds nothing of ours.
       const staying = !managed || (this.context.leaveNothing && !signal.aborted);
       // What was given up half-way would go on behind the removal.
-      if (staying && signal.aborted) await within(CLEAN_UP_MS, opening ?? populating);
-      if (opened || (staying && opening !== undefined)) await within(CLEAN_UP_MS, pool.close());
-      if (staying) await within(CLEAN_UP_MS, pool.remove(job));
+      if (staying && signal.aborted) await within(cleanUpMs, opening ?? populating);
+      if (opened || (staying && opening !== undefined)) await within(cleanUpMs, pool.close());
+      if (staying) await within(cleanUpMs, pool.remove(job));
     }
   }
 
@@ -335,6 +344,7 @@ export class TargetRunner {
       await Promise.race([
         step,
         aborted(signal, done.signal),
+        this.lost(done.signal),
         sleep(limitMs, undefined, { signal: done.signal }).then(() => {
           throw this.lostError(`gave no session and no data within ${Math.round(limitMs / 1_000)} s`);
         }),
@@ -347,6 +357,24 @@ export class TargetRunner {
       throw error;
     } finally {
       done.abort();
+    }
+  }
+
+  /** Rejects with UserError `targetLost` once a server has died, or none has answered for a session timeout. */
+  private async lost(done: AbortSignal): Promise<never> {
+    const { members } = this.participant.ensemble;
+    const { sessionTimeoutMs } = this.context.profile;
+    for (let seenMicros = nowMicros(); ; ) {
+      await sleep(LOOK_MS, undefined, { signal: done });
+      const dead = await this.findDead();
+      if (dead !== undefined) throw dead;
+      const roles = await Promise.all(members.map((member) => member.role()));
+      if (roles.some((role) => role !== "unreachable")) seenMicros = nowMicros();
+      else if (nowMicros() - seenMicros > sessionTimeoutMs * 1_000) {
+        throw this.lostError(
+          `has not answered for ${formatMicros(sessionTimeoutMs * 1_000)} while a round was prepared`,
+        );
+      }
     }
   }
 

@@ -10,6 +10,7 @@ import { variantLines } from "../../src/cli/table.js";
 import { operationsCsv } from "../../src/report/csv.js";
 import { renderPage } from "../../src/report/page/page.js";
 import { resultSchema } from "../../src/report/schema.js";
+import type { Member } from "../../src/targets/target.js";
 import { fakeEnsemble, fakeMember, fakeMemory, fakeParticipant, type PlantedMistake } from "../support/fake-driver.js";
 
 function profileOf(workload: string, more = "", warmUp = "{min: 0s, max: 0s}"): LoadedProfile {
@@ -290,7 +291,7 @@ test("a target that dies ends the run with its name, and what was measured is ke
 });
 
 test("a target that cannot be reached is a user error that names it", async () => {
-  const participant = fakeParticipant("fake", { memory: fakeMemory(), refuse: true });
+  const participant = fakeParticipant("fake", { memory: fakeMemory(), refuse: "at once" });
   await assert.rejects(
     runProfile({ profile: profileOf(MIX), participants: [participant], workers: 1 }),
     (error: unknown) => {
@@ -299,4 +300,17 @@ test("a target that cannot be reached is a user error that names it", async () =
       return true;
     },
   );
+});
+
+test("a target that goes away while a round is prepared is told of when its sessions would have expired", async () => {
+  const member: Member = { ...fakeMember(() => undefined), role: () => Promise.resolve("unreachable") };
+  const ensemble = { managed: false, members: [member] };
+  const participant = fakeParticipant("fake", { memory: fakeMemory(), refuse: "never" }, ensemble);
+  const begin = performance.now();
+  await assert.rejects(
+    runProfile({ profile: profileOf(MIX), participants: [participant], workers: 1 }),
+    /target fake at 127\.0\.0\.1:1 has not answered for 1\.00 s while a round was prepared/,
+  );
+  const tookMs = performance.now() - begin;
+  assert.ok(tookMs < 20_000, `${tookMs} ms`);
 });

@@ -53,8 +53,8 @@ export interface FakeOptions {
   readonly failEvery?: number | undefined;
   /** Operations of each connection that are noted, in the order they were submitted; 0 for none. */
   readonly notedOperations?: number | undefined;
-  /** No session can be opened. */
-  readonly refuse?: boolean | undefined;
+  /** No session can be opened: that is said at once, or never. */
+  readonly refuse?: "at once" | "never" | undefined;
 }
 
 const CLOCK = 0;
@@ -177,7 +177,8 @@ class FakeDriver implements TargetDriver {
   }
 
   openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
-    if (this.options.refuse === true) {
+    if (this.options.refuse === "never") return new Promise(() => undefined);
+    if (this.options.refuse === "at once") {
       return Promise.reject(Object.assign(new Error("nobody there"), { errorName: "CONNECTIONLOSS" }));
     }
     return Promise.resolve(new FakeLoadSession(this.options, this.words, options, this.bucket));
