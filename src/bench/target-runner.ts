@@ -40,6 +40,8 @@ const SESSIONS_PER_MS = 0.1;
 const CLEAN_UP_MS = 10_000;
 /** Where nothing is there to clean up with. */
 const LOST_CLEAN_UP_MS = 1_000;
+/** Nothing was completed for so long. */
+const IDLE_MICROS = 1_000_000;
 /** How often it is looked whether a target that a round is prepared on is still there. */
 const LOOK_MS = 1_000;
 /** Busier than this, and the client may be what is measured. */
@@ -362,14 +364,12 @@ export class TargetRunner {
 
   /** Rejects with UserError `targetLost` once a server has died, or none has answered for a session timeout. */
   private async lost(done: AbortSignal): Promise<never> {
-    const { members } = this.participant.ensemble;
     const { sessionTimeoutMs } = this.context.profile;
     for (let seenMicros = nowMicros(); ; ) {
       await sleep(LOOK_MS, undefined, { signal: done });
       const dead = await this.findDead();
       if (dead !== undefined) throw dead;
-      const roles = await Promise.all(members.map((member) => member.role()));
-      if (roles.some((role) => role !== "unreachable")) seenMicros = nowMicros();
+      if (await this.answers()) seenMicros = nowMicros();
       else if (nowMicros() - seenMicros > sessionTimeoutMs * 1_000) {
         throw this.lostError(
           `has not answered for ${formatMicros(sessionTimeoutMs * 1_000)} while a round was prepared`,
@@ -404,14 +404,21 @@ export class TargetRunner {
     signal.addEventListener("abort", onAbort, { once: true });
     let watching = false;
     let unreachableSinceMicros = 0;
+    let lastCompleted = -1;
+    let progressMicros = nowMicros();
     const guard = async (): Promise<void> => {
       if (watching) return;
       watching = true;
       try {
         const failure = watch(() => end(drainMs));
         const dead = await this.findDead();
-        const { connected } = shared.totals();
-        if (connected > 0) unreachableSinceMicros = 0;
+        const { connected, completed } = shared.totals();
+        if (completed !== lastCompleted) progressMicros = nowMicros();
+        lastCompleted = completed;
+        // Not every workload sees its connections go. The servers are asked only where nothing is being measured.
+        const idle = nowMicros() - progressMicros > IDLE_MICROS;
+        const away = connected === 0 || (idle && !(await this.answers()));
+        if (!away) unreachableSinceMicros = 0;
         else if (unreachableSinceMicros === 0) unreachableSinceMicros = nowMicros();
         const awayMs = unreachableSinceMicros === 0 ? 0 : (nowMicros() - unreachableSinceMicros) / 1_000;
         if (dead !== undefined) abortedBy ??= dead;
@@ -438,6 +445,12 @@ export class TargetRunner {
       clearInterval(timer);
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Whether any server does. */
+  private async answers(): Promise<boolean> {
+    const roles = await Promise.all(this.participant.ensemble.members.map((member) => member.role()));
+    return roles.some((role) => role !== "unreachable");
   }
 
   /** A member of a managed ensemble without a process, which nothing in a run asks for. */

@@ -314,3 +314,16 @@ test("a target that goes away while a round is prepared is told of when its sess
   const tookMs = performance.now() - begin;
   assert.ok(tookMs < 20_000, `${tookMs} ms`);
 });
+
+test("a target that goes away in a round is told of also where the workload does not see its connections go", async () => {
+  const member: Member = { ...fakeMember(() => undefined), role: () => Promise.resolve("unreachable") };
+  const options = { memory: fakeMemory(), stall: { afterAnswers: 100, millis: 60_000 } };
+  const participant = fakeParticipant("fake", options, { managed: false, members: [member] });
+  const profile = profileOf(MIX);
+  const long = { ...profile, profile: { ...profile.profile, durationMicros: 60_000_000 } };
+  await assert.rejects(runProfile({ profile: long, participants: [participant], workers: 1 }), (error: unknown) => {
+    assert.ok(error instanceof RunAbortedError);
+    assert.match(error.message, /target fake at 127\.0\.0\.1:1 was out of reach of every client/);
+    return true;
+  });
+});
