@@ -64,6 +64,11 @@ function parseBound(kind: Aggregation["kind"], text: string): number | undefined
   }
 }
 
+/** True where a duration is compared, false for rates, counts and shares. */
+export function isOfLatency({ aggregation }: Threshold): boolean {
+  return aggregation.kind !== "rate" && aggregation.kind !== "count" && aggregation.kind !== "errors";
+}
+
 /** How the bound or an observed figure reads for people. */
 export function formatThresholdFigure(threshold: Threshold, figure: number): string {
   switch (threshold.aggregation.kind) {

@@ -1,7 +1,7 @@
 import type { LoadReport } from "../load/load.js";
 import { totalOf } from "../merge-records.js";
-import type { RoundResult, SweepPoint } from "../result.js";
-import { evaluateThreshold, formatThresholdFigure, type Threshold } from "../thresholds.js";
+import type { OperationResult, RoundResult, SweepPoint } from "../result.js";
+import { evaluateThreshold, formatThresholdFigure, isOfLatency, type Threshold } from "../thresholds.js";
 import { samplesOf } from "./objectives.js";
 
 /** The share of what was due in a window that must be answered in it. */
@@ -46,6 +46,7 @@ export function judgeProbe(
   const total = totalOf(round.operations, basis.counted);
   const reasons: string[] = [];
   let untold = false;
+  let slowByItself = false;
   for (const objective of basis.objectives) {
     const { metric, expression } = objective;
     const operation = metric === "total" ? total : round.operations.find((each) => each.name === metric);
@@ -57,6 +58,7 @@ export function judgeProbe(
     }
     const { observed, passed } = evaluateThreshold(objective, "", operation);
     if (passed) continue;
+    slowByItself ||= isMissedFromSend(objective, operation);
     const figure = observed === null ? "no samples" : formatThresholdFigure(objective, observed);
     reasons.push(`${metric} ${expression}: ${figure}`);
   }
@@ -75,7 +77,8 @@ export function judgeProbe(
   const refused =
     sum(({ errors: { UNSENT = 0, UNANSWERED = 0, ...others } }) => countOf(others)) > basis.errorsMax * due;
   // Nor is it where too little was asked to tell.
-  const clientLimited = !held && !refused && !untold && (client.saturated || late);
+  // Nor can lateness be why where it is left out of the count and the objective is missed all the same.
+  const clientLimited = !held && !refused && !untold && (client.saturated || (late && !slowByItself));
   if (clientLimited) reasons.push(client.saturated ? "a load worker was saturated" : "the sends themselves were late");
   const cpuMicros = round.members.reduce((used, member) => used + member.cpuMicros, 0);
   return {
@@ -93,6 +96,12 @@ export function judgeProbe(
     sendLagP99: client.sendLag?.p99 ?? null,
     cpuMicrosPerOperation: round.members.length === 0 || total.ok === 0 ? null : cpuMicros / total.ok,
   };
+}
+
+/** True where a latency objective that was missed is missed from the actual send too: then the target is too slow for it. */
+function isMissedFromSend(objective: Threshold, operation: OperationResult | undefined): boolean {
+  if (!isOfLatency(objective) || operation === undefined || operation.service === null) return false;
+  return !evaluateThreshold(objective, "", { ...operation, latency: operation.service }).passed;
 }
 
 function countOf(errors: Readonly<Record<string, number>>): number {
