@@ -115,6 +115,9 @@ function reasonAgainst(
   operation: OperationResult | undefined,
   metric: RatioMetric,
 ): string | undefined {
+  if (metric === "cpuMicrosPerOperation" && !target.managed) {
+    return `the cost of servers that zabench did not start is not known: ${target.label}`;
+  }
   if (!target.warmUp.steady) return `${target.label} was not warmed`;
   const samples = operation?.ok ?? 0;
   return samples < SAMPLES_MIN[metric] ? `${target.label} has too few samples: ${samples}` : undefined;

@@ -107,3 +107,16 @@ test("five pairs make an estimate without an interval, and say so", () => {
   assert.ok(value !== null);
   assert.deepEqual([interval, note], [null, "an interval takes 6 rounds, there were 5"]);
 });
+
+test("the cost of servers that were not started here is not known, and said to be", () => {
+  const members = (target: TargetResult): TargetResult =>
+    withRounds({ ...target, managed: false }, (round) => ({ ...round, members: [] }));
+  for (const [over, under, label] of [
+    [members(core), members(zookeeper), "core"],
+    [core, members(zookeeper), "zookeeper"],
+  ] as const) {
+    const { value, note } = ratioOf(over, under, "cpuMicrosPerOperation");
+    assert.deepEqual([value, note], [null, `the cost of servers that zabench did not start is not known: ${label}`]);
+    assert.ok(ratioOf(over, under, "opsPerSecond").value !== null);
+  }
+});
