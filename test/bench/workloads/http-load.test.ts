@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { addPacked, createHistogram } from "../../../src/bench/histogram.js";
 import { nowMicros } from "../../../src/bench/load/clock.js";
+import { failureName } from "../../../src/bench/load/failure.js";
 import type { LoadJob, LoadReport, LoadWindow, SecondReport } from "../../../src/bench/load/load.js";
 import type { HttpOperation } from "../../../src/bench/profile/profile.js";
 import { dialectOf } from "../../../src/bench/workloads/http/dialect.js";
@@ -349,6 +350,33 @@ describe("a load over HTTP", () => {
     assert.equal(new Set(once).size, 4, "no two connections send the same");
     assert.deepEqual(await sequences(1), once);
     assert.deepEqual(await sequences(2), once);
+  });
+
+  it("tells why a request beside the load got no answer, not only that it got none", async (context) => {
+    const cut = createServer((_request, response) => {
+      response.writeHead(200, { "Content-Length": 100 });
+      response.write("half of it", () => response.destroy());
+    });
+    cut.listen(0, "127.0.0.1");
+    await once(cut, "listening");
+    context.after(() => cut.close());
+    const { port } = cut.address() as AddressInfo;
+    const opening = (): Promise<void> => new HttpLoad(jobFor(port), { target: "core" } as TargetDriver, 0).open();
+    const failure = async (): Promise<unknown> =>
+      await opening().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    const terminated = await failure();
+    assert.ok(terminated instanceof Error);
+    assert.match(terminated.message, /^PUT \/znodes\/root\/http-\d+: other side closed$/);
+    assert.equal(failureName(terminated), "CONNECTIONLOSS");
+    cut.close();
+    cut.closeAllConnections();
+    const refused = await failure();
+    assert.ok(refused instanceof Error);
+    assert.match(refused.message, /^PUT .*: connect ECONNREFUSED 127\.0\.0\.1:/);
+    assert.equal(failureName(refused), "ECONNREFUSED");
   });
 
   it("asks each target as its users do, for the same key and the same bytes", () => {

@@ -27,6 +27,8 @@ const ENCODED_SHARE = 1.5;
 const READ_BACK_KEYS_MAX = 10_000;
 const TIMEOUT_SECONDS = 10;
 const NOT_FOUND = 404;
+/** The code that `fetch` has for a connection that ended before its answer did. */
+const ENDED_BY_SERVER = "UND_ERR_SOCKET";
 /** How often autocannon looks whether it is to stop. */
 const SAMPLE_MS = 50;
 const UNLIMITED_SECONDS = 1_000_000;
@@ -112,13 +114,18 @@ export class HttpLoad implements Load {
   ): Promise<HttpAnswer | undefined> {
     const { job, dialect } = this;
     const { method, path, headers, body } = dialect.request(operation, keyOf(job.root, key), value);
-    const answer = await fetch(`${originOf(job.http, server)}${path}`, {
-      method,
-      headers,
-      ...(method === "GET" ? {} : { body }),
-      signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1_000),
+    const exchange = async (): Promise<{ readonly answer: Response; readonly text: string }> => {
+      const answer = await fetch(`${originOf(job.http, server)}${path}`, {
+        method,
+        headers,
+        ...(method === "GET" ? {} : { body }),
+        signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1_000),
+      });
+      return { answer, text: await answer.text() };
+    };
+    const { answer, text } = await exchange().catch((error: unknown) => {
+      throw exchangeError(`${method} ${path}`, error);
     });
-    const text = await answer.text();
     if (!answer.ok) throw Object.assign(new Error(`${path}: ${text}`), { code: statusName(answer.status) });
     return dialect.answerOf(operation, text, (name) => answer.headers.get(name));
   }
@@ -233,6 +240,15 @@ export class HttpLoad implements Load {
       return { method, path, headers: { ...headers }, body, operation, key };
     });
   }
+}
+
+/** What went wrong with an exchange: `fetch` says no more than that it failed, or was terminated; its cause says why. */
+function exchangeError(what: string, error: unknown): Error {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const name = failureName(cause);
+  const code = name === ENDED_BY_SERVER ? "CONNECTIONLOSS" : name;
+  const why = cause instanceof Error ? cause.message : "";
+  return Object.assign(new Error(why === "" ? what : `${what}: ${why}`, { cause: error }), { code });
 }
 
 function isSuccess(status: number): boolean {
