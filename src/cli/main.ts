@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, UserError } from "../base/user-error.js";
 import { zabenchVersion } from "../server/version.js";
+import { helpRequested } from "./help.js";
 
 /** In the order of the help; each is imported when it is wanted, as all of them together take a second. */
 const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
@@ -64,8 +65,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  const program = await createProgram(process.argv.slice(2));
-  await program.parseAsync(process.argv);
+  const given = process.argv.slice(2);
+  const program = await createProgram(given);
+  const helped = helpRequested(program, given);
+  if (helped === undefined) await program.parseAsync(process.argv);
+  else helped.outputHelp();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
