@@ -181,7 +181,12 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
     /6:10: .*'errors<1' is not a threshold/,
   ],
   ["a session timeout out of bounds", `${LEAST}sessionTimeout: 1ms\n`, /5:17: .*from 1s to 1h/],
-  ["a key said twice", `${LEAST}name: b\n`, /5:1: Map keys must be unique/],
+  ["a key said twice", `${LEAST}name: b\n`, /5:1: key 'name' is given more than once; keep one of them$/],
+  [
+    "a key said twice within",
+    `${LEAST}warmUp: {min: 1s, "max": 2s, max: 3s}\n`,
+    /5:30: key 'max' is given more than once; keep one of them$/,
+  ],
   ["no YAML", "a: b: c\n x", /1:4: /],
   ["a list", "- a\n", /1:1: a mapping of keys to values is expected/],
   ["nothing", "", /1:1: a mapping of keys to values is expected/],
@@ -233,6 +238,51 @@ test("the forms that a load, its keys and its values may have", () => {
   });
 });
 
+/** One mistake each, and the one problem it makes. */
+const MISTAKES: readonly (readonly [string, RegExp])[] = [
+  [
+    `${LEAST}loop: {rate: 800/s, steps: []}\n`,
+    /^p.yaml:5:21: key 'steps' does not go with the rest of 'loop'; rate, steps and from\/to\/over exclude each other/,
+  ],
+  [
+    `${LEAST}loop: {rate: 5/s, from: 1/s, to: 2/s}\n`,
+    /^p.yaml:5:19: keys 'from', 'to' do not go with the rest of 'loop'; rate, steps and/,
+  ],
+  [
+    `${LEAST}distribution: {kind: zipfian, keys: 1%}\n`,
+    /'keys' does not go with the rest of 'distribution'; zipfian takes exponent; hotSet takes keys, operations$/,
+  ],
+  [
+    `${LEAST}valueBytes: {kind: uniform, min: 1, max: 2, median: 4}\n`,
+    /'median' does not go with the rest of 'valueBytes'; uniform takes min, max; weighted takes sizes; lognormal takes/,
+  ],
+  [
+    `${LEAST}variants: {connections: 4}\n`,
+    /5:25: key 'variants.connections': must be a list of values, such as .*, or a mapping of names to values/,
+  ],
+  [`${LEAST}variants: {connections: [[1]]}\n`, /'variants.connections.0': must be text, a number, true or false/],
+  [`${LEAST}variants: [1]\n`, /5:11: key 'variants': must be a mapping$/],
+  [LEAST.replace("read: 1", "reed: 10"), /^p.yaml:2:36: key 'reed' is not known in .*; did you mean 'read'\?$/],
+  [LEAST.replace("mix", "http").replace("read: 1", "reed: 1"), /: key 'reed' is not known .* mean 'read'\?$/],
+  [LEAST.replace("connections", "connection"), /3:1: key 'connection' is not known; did you mean 'connections'\?$/],
+];
+
+for (const [text, expected] of MISTAKES) {
+  test(`one mistake is one problem: ${text.split("\n").slice(1).join(", ")}`, () => {
+    const problems = problemsOf(text);
+    assert.equal(problems.length, 1, problems.join("\n"));
+    assert.match(problems[0]!, expected);
+  });
+}
+
+test("a key that is missing is told of beside an unknown one that is not meant to be it", () => {
+  const problems = problemsOf(LEAST.replace("connections: 2", "watermelon: 2"));
+  assert.deepEqual(
+    problems.map((problem) => /key '(\w+)'(?:: is missing| is not known)/.exec(problem)?.[1]),
+    ["connections", "watermelon"],
+  );
+});
+
 const MORE_REFUSED: readonly (readonly [string, RegExp])[] = [
   ["loop: {steps: [{rate: 5/s, fr: 1s}]}", /5:28: key 'fr' is not known in 'loop.steps.0'; did you mean 'for'\?/],
   ["loop: {from: 5/s, to: 9/s}", /key 'loop.over': is missing/],
@@ -242,6 +292,12 @@ const MORE_REFUSED: readonly (readonly [string, RegExp])[] = [
   ["distribution: {kind: hotSet, keys: 10%}", /key 'distribution.operations': is missing/],
   ["valueBytes: {kind: uniform, min: 9, max: 5}", /5:42: key 'valueBytes.max': must not be less than min/],
   ["valueBytes: 2MB", /5:13: key 'valueBytes': must be at most 1000000 bytes/],
+  [
+    "valueBytes: {kind: lognormal, median: 1, sigma: 1, min: 2, max: 9}",
+    /5:39: .*'valueBytes.median': must be from min/,
+  ],
+  ["valueBytes: {kind: lognormal, median: 10, sigma: 1, max: 9}", /'valueBytes.median': .* min to max, 0 to 9 bytes/],
+  ["distribution: {kind: hotSet, keys: 0%, operations: 9%}", /5:36: key 'distribution.keys': must be more than 0%/],
   ["servers: 10", /5:10: key 'servers': must be at most 9/],
   ["variants: {servers: [1, 30]}", /5:12: with servers 30: key 'servers': must be at most 9/],
   ["variants: {rounds: [1, 2]}", /5:20: key 'variants.rounds': cannot be varied/],

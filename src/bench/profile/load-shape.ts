@@ -31,7 +31,11 @@ const zipfianKeys = z.strictObject({
   kind: z.literal("zipfian"),
   exponent: z.number().min(0.01).max(10).default(ZIPFIAN_EXPONENT),
 });
-const hotSetKeys = z.strictObject({ kind: z.literal("hotSet"), keys: share, operations: share });
+const hotSetKeys = z.strictObject({
+  kind: z.literal("hotSet"),
+  keys: share.refine((part) => part > 0, "must be more than 0%: a hot set needs a key"),
+  operations: share,
+});
 
 const uniformSizes = z.strictObject({ kind: z.literal("uniform"), min: size, max: size });
 const weightedSize = z.strictObject({ bytes: size, weight });
@@ -51,6 +55,13 @@ export const SHAPE_KEYS: Readonly<Record<string, readonly string[]>> = {
   distribution: keysOf(zipfianKeys, hotSetKeys),
   valueBytes: keysOf(uniformSizes, weightedSizes, lognormalSizes),
   "valueBytes.sizes.*": keysOf(weightedSize),
+};
+
+/** Of those whose forms have keys of their own, which go together. */
+export const SHAPE_ALTERNATIVES: Readonly<Record<string, string>> = {
+  loop: "rate, steps and from/to/over exclude each other: keep one of them",
+  distribution: keysByKind(uniformKeys, sequentialKeys, zipfianKeys, hotSetKeys),
+  valueBytes: keysByKind(uniformSizes, weightedSizes, lognormalSizes),
 };
 
 /** What each is, for people who wrote something else. */
@@ -97,6 +108,9 @@ export const valueSizesSchema = z
       context.addIssue({ code: "custom", path: ["sizes"], message: "at least one size needs a weight above 0" });
     } else if (value.min > value.max) {
       context.addIssue({ code: "custom", path: ["max"], message: "must not be less than min" });
+    } else if (value.kind === "lognormal" && (value.median < value.min || value.median > value.max)) {
+      const message = `must be from min to max, ${value.min} to ${value.max} bytes`;
+      context.addIssue({ code: "custom", path: ["median"], message });
     }
   })
   .transform((value): ValueSizes => {
@@ -111,6 +125,17 @@ export const valueSizesSchema = z
       maxBytes: value.max,
     };
   });
+
+type OfKind = z.ZodObject<{ kind: z.ZodLiteral<string> }>;
+
+/** "zipfian takes exponent; hotSet takes keys, operations"; kinds without keys of their own are left out. */
+function keysByKind(...objects: readonly OfKind[]): string {
+  const told = objects.flatMap((object) => {
+    const keys = Object.keys(object.shape).filter((key) => key !== "kind");
+    return keys.length === 0 ? [] : [`${object.shape.kind.value} takes ${keys.join(", ")}`];
+  });
+  return told.join("; ");
+}
 
 function keysOf(...objects: readonly { readonly shape: object }[]): readonly string[] {
   return [...new Set(objects.flatMap((object) => Object.keys(object.shape)))];

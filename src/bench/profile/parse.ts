@@ -1,12 +1,23 @@
-import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from "yaml";
 import type { z } from "zod";
 import { USER_ERRORS, UserError } from "../../base/user-error.js";
 import { WORKLOAD_KINDS } from "../workloads/registry.js";
-import { SHAPE_FORMS } from "./load-shape.js";
+import { SHAPE_ALTERNATIVES, SHAPE_FORMS } from "./load-shape.js";
 import type { Profile } from "./profile.js";
 import { knownKeys, profileSchema, variantSchema } from "./schema.js";
 import { applySetting, type Setting } from "./settings.js";
-import { type PlannedVariant, planVariants, type VariantsInput } from "./variants.js";
+import { type PlannedVariant, planVariants, VARIANT_FORM, VARIANT_VALUE_FORM, type VariantsInput } from "./variants.js";
 
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
@@ -77,7 +88,14 @@ export function parseStrictYaml<Value>(
   if (document.errors.length > 0) {
     throw invalid(
       file,
-      document.errors.map((error) => problemAt(error.pos[0], error.message)),
+      document.errors.map((error) =>
+        problemAt(
+          error.pos[0],
+          error.code === "DUPLICATE_KEY"
+            ? `key '${keyAt(document, error.pos[0])}' is given more than once; keep one of them`
+            : error.message,
+        ),
+      ),
     );
   }
   if (!isMap(document.contents)) {
@@ -88,20 +106,16 @@ export function parseStrictYaml<Value>(
   const outcome = schema.safeParse(document.toJS());
   if (outcome.success) return outcome.data;
   const problems: Problem[] = [];
-  for (const issue of outcome.error.issues.flatMap((each) => branchesOf(each, root))) {
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) {
-        const path = [...issue.path, key];
-        const told = unknownKey(issue.path, key, knownKeysOf(joined(issue.path), root));
-        const setting = settings.findLast((each) => begins(each.path, path) || begins(path, each.path));
-        problems.push(
-          setting === undefined
-            ? problemAt(offsetOf(root, path, true), told)
-            : { where: setting.where, offset: 0, text: told },
-        );
-      }
-      continue;
-    }
+  const issues = outcome.error.issues.flatMap((each) => branchesOf(each, root));
+  const mistaken = unknownKeysOf(issues, knownKeysOf, root);
+  for (const { path, text } of mistaken) {
+    const setting = settings.findLast((each) => begins(each.path, path) || begins(path, each.path));
+    problems.push(
+      setting === undefined ? problemAt(offsetOf(root, path, true), text) : { where: setting.where, offset: 0, text },
+    );
+  }
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys" || followsFrom(issue, mistaken, root)) continue;
     const told = `${nameOf(issue.path)}${describe(issue, root)}`;
     const parent = issue.path.slice(0, -1);
     const within = parent.length > 0 && isMissing(issue, root) ? parent : issue.path;
@@ -156,8 +170,21 @@ function isMissing(issue: Issue, root: Node): boolean {
 /** Of values with more than one form, what they may be. */
 const FORMS: Readonly<Record<string, string>> = {
   ...SHAPE_FORMS,
+  "variants.*": VARIANT_FORM,
+  "variants.*.*": VARIANT_VALUE_FORM,
   "workload.kind": `one of ${Object.keys(WORKLOAD_KINDS).join(", ")}`,
 };
+
+/** By a path in which "*" may stand for any one step. */
+function formOf(path: Path): string | undefined {
+  const exact = FORMS[joined(path)];
+  if (exact !== undefined) return exact;
+  const steps = path.map(String);
+  return Object.entries(FORMS).find(([pattern]) => {
+    const wanted = pattern.split(".");
+    return wanted.length === steps.length && wanted.every((step, at) => step === "*" || step === steps[at]);
+  })?.[1];
+}
 
 function describe(issue: Issue, root: Node): string {
   const missing = isMissing(issue, root);
@@ -167,7 +194,7 @@ function describe(issue: Issue, root: Node): string {
     case "invalid_value":
       return `must be ${issue.values.map((value) => `'${String(value)}'`).join(" or ")}`;
     case "invalid_union":
-      if (FORMS[joined(issue.path)] !== undefined) return `must be ${FORMS[joined(issue.path)]}`;
+      if (formOf(issue.path) !== undefined) return `must be ${formOf(issue.path)}`;
       return missing ? "is missing" : "has a value of the wrong kind";
     case "too_small":
       return `must be at least ${String(issue.minimum)}`;
@@ -179,7 +206,13 @@ function describe(issue: Issue, root: Node): string {
 }
 
 function article(expected: string): string {
-  const names: Record<string, string> = { int: "whole number", object: "mapping", array: "list", string: "text" };
+  const names: Record<string, string> = {
+    int: "whole number",
+    object: "mapping",
+    record: "mapping",
+    array: "list",
+    string: "text",
+  };
   const name = names[expected] ?? expected;
   return name === "text" ? name : `a ${name}`;
 }
@@ -192,8 +225,44 @@ function joined(path: Path): string {
   return path.map(String).join(".");
 }
 
-function unknownKey(path: Path, key: string, known: readonly string[]): string {
-  const place = joined(path);
+/** A key, or some of one mapping, that cannot stand where they do. */
+interface MistakenKey {
+  /** Of the first of them. */
+  readonly path: Path;
+  readonly text: string;
+  /** What was probably meant. */
+  readonly near: string | undefined;
+}
+
+function unknownKeysOf(issues: readonly Issue[], knownKeysOf: KnownKeys, root: Node): MistakenKey[] {
+  return issues.flatMap((issue): MistakenKey[] => {
+    if (issue.code !== "unrecognized_keys") return [];
+    const place = joined(issue.path);
+    const known = knownKeysOf(place, root);
+    // Known there in a form other than the one that the rest of the mapping has.
+    const [first, ...more] = issue.keys.filter((key) => known.includes(key));
+    const unknown = issue.keys
+      .filter((key) => !known.includes(key))
+      .map((key) => ({ path: [...issue.path, key], ...unknownKey(place, key, known) }));
+    if (first === undefined) return unknown;
+    const named = [first, ...more].map((key) => `'${key}'`).join(", ");
+    const verb = more.length === 0 ? `key ${named} does` : `keys ${named} do`;
+    const alternatives = SHAPE_ALTERNATIVES[place];
+    const text = `${verb} not go with the rest of '${place}'${alternatives === undefined ? "" : `; ${alternatives}`}`;
+    return [{ path: [...issue.path, first], text, near: undefined }, ...unknown];
+  });
+}
+
+/** True where it is put right by putting right a mistaken key: what is missing is misspelt, or what it was to hold is. */
+function followsFrom(issue: Issue, mistaken: readonly MistakenKey[], root: Node): boolean {
+  return mistaken.some(({ path, near }) => {
+    const place = joined(path.slice(0, -1));
+    if (issue.code === "custom") return place !== "" && joined(issue.path) === place;
+    return near !== undefined && isMissing(issue, root) && joined(issue.path) === joined([...path.slice(0, -1), near]);
+  });
+}
+
+function unknownKey(place: string, key: string, known: readonly string[]): Pick<MistakenKey, "text" | "near"> {
   const near =
     known.find((name) => name.toLowerCase() === key.toLowerCase()) ??
     known
@@ -201,7 +270,7 @@ function unknownKey(path: Path, key: string, known: readonly string[]): string {
       .filter(({ letters }) => letters <= NEAR_LETTERS_MAX)
       .sort((a, b) => a.letters - b.letters)[0]?.name;
   const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean '${near}'?`;
-  return `key '${key}' is not known${place === "" ? "" : ` in '${place}'`}; ${hint}`;
+  return { text: `key '${key}' is not known${place === "" ? "" : ` in '${place}'`}; ${hint}`, near };
 }
 
 const NEAR_LETTERS_MAX = 2;
@@ -241,6 +310,19 @@ function offsetOf(root: Node, path: Path, ofKey: boolean): number {
     }
   }
   return offset;
+}
+
+/** The key that begins at an offset. */
+function keyAt(document: Document, offset: number): string {
+  let found = "";
+  visit(document, {
+    Pair: (_, pair) => {
+      if (startOf(pair.key as Node) !== offset) return undefined;
+      found = keyOf(pair);
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function keyOf(pair: Pair): string {

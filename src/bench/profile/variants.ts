@@ -6,6 +6,12 @@ const VARIANTS_MAX = 64;
 /** What names a run, or has to be the same for all who take turns. */
 const FIXED = ["name", "description", "rounds", "seed", "variants"];
 
+/** What is varied over, and each value of a list, for people who wrote something else. */
+export const VARIANT_FORM =
+  "a list of values, such as [1, 2], or a mapping of names to values, such as {few: 1, many: 2}";
+export const VARIANT_VALUE_FORM =
+  "text, a number, true or false; write a mapping of names to values to vary over any other";
+
 const plain = z.union([z.string(), z.number(), z.boolean()]);
 
 /**
