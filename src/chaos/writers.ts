@@ -82,6 +82,10 @@ class Writer implements LoadListener {
     setImmediate(() => this.next());
   }
 
+  malformed(detail: string): void {
+    this.owner.broken ||= detail;
+  }
+
   disconnected(): void {
     this.owner.disconnects++;
   }
@@ -110,6 +114,8 @@ export class Writers {
   indeterminate = 0;
   regression = "";
   disorder = "";
+  /** How a server broke its protocol. */
+  broken = "";
   phase: Phase = "before";
   private readonly options: WritersOptions;
   private readonly writers: Writer[] = [];

@@ -158,6 +158,7 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
         },
         onEvent: (event, zxid) => this.handleEvent(event, zxid),
         onInconsistency: (error) => this.report("inconsistency", error),
+        onMalformed: (error) => this.report("inconsistency", error),
         onFlush: () => undefined,
       },
     );

@@ -16,6 +16,8 @@ export class Operation<T> implements ReplyHandler {
   /** Runs before the next frame is read, so that a watch is registered before any event of it. */
   private readonly answered: (error: number) => void;
   private readonly resolve: (outcome: Outcome<T>) => void;
+  /** What was wrong with the reply, for which the session then drops the connection. */
+  private malformed: MalformedBytesError | undefined;
 
   constructor(
     delivery: OrderedDelivery,
@@ -32,7 +34,7 @@ export class Operation<T> implements ReplyHandler {
   onReply(_token: number, error: number, zxid: Zxid, bytes: Buffer, start: number, end: number): void {
     if (error !== ERROR.OK) {
       this.answered(error);
-      this.deliver({ error, zxid });
+      this.deliver({ error, cause: this.malformed, zxid });
       return;
     }
     let value: T;
@@ -40,8 +42,7 @@ export class Operation<T> implements ReplyHandler {
       value = this.decode(new ByteReader(bytes, start, end, REPLY_BYTES_MAX));
     } catch (cause) {
       if (cause instanceof MalformedBytesError) {
-        // The session drops the connection for it; this request is no longer among the outstanding ones.
-        this.deliver({ error: ERROR.CONNECTIONLOSS, cause, zxid });
+        this.malformed = cause;
         throw cause;
       }
       this.deliver({ error: ERROR.SYSTEMERROR, cause, zxid });

@@ -3,7 +3,8 @@ export interface ReplyHandler {
   /**
    * `error` is 0 or a code of the protocol; `zxid` is the one of the reply header, 0 where the request was never
    * answered. The body is `bytes` from `start` to `end`, valid during the call only. Throws MalformedBytesError for a
-   * body that is not what was asked for, which ends the connection.
+   * body that is not what was asked for, before it has done anything else: that ends the connection, and then the
+   * request as one that was never answered, by another call.
    */
   onReply(token: number, error: number, zxid: number, bytes: Buffer, start: number, end: number): void;
 }
@@ -42,6 +43,15 @@ export class PendingRequests {
     this.head = (this.head + 1) & (this.tokens.length - 1);
     this.count--;
     return handler;
+  }
+
+  /** Undoes a `shift`. */
+  putBack(handler: ReplyHandler, token: number): void {
+    if (this.count === this.tokens.length) this.grow();
+    this.head = (this.head - 1) & (this.tokens.length - 1);
+    this.handlers[this.head] = handler;
+    this.tokens[this.head] = token;
+    this.count++;
   }
 
   private grow(): void {

@@ -41,7 +41,13 @@ export interface SessionListener {
   onAuthFailed(): void;
   onClosed(): void;
   onEvent(event: WatcherEventRecord, zxid: Zxid): void;
+  /** A reply stands before what the session has seen. It is given to its handler all the same. */
   onInconsistency(error: InconsistencyError): void;
+  /**
+   * The server sent what is no reply, or none to the request that was due. The connection is being dropped for it, and
+   * `onDisconnected` follows. What a lost connection cuts short is not malformed, nor is what comes before a session.
+   */
+  onMalformed(error: InconsistencyError): void;
   /** Right before requests leave in one write, which `Session.sentAtMs` is the time of. */
   onFlush(): void;
 }
@@ -264,6 +270,16 @@ export class Session implements WireListener {
     return this.state === "connected" || this.state === "closing";
   }
 
+  onMalformed(error: MalformedBytesError): void {
+    // Before there is a session, whoever answers may be no such server at all: the attempt failed, and says why.
+    if (this.state !== "connected" && this.state !== "closing") return;
+    this.listener.onMalformed(
+      new InconsistencyError(
+        `${this.endpoint} broke the protocol in session 0x${hex64(this.credentials.sessionId)}: ${error.message}`,
+      ),
+    );
+  }
+
   onClosed(reason: Error): void {
     const wasConnected = this.state === "connected" || this.state === "closing";
     clearTimeout(this.timer);
@@ -461,7 +477,8 @@ export class Session implements WireListener {
   }
 
   private handleReply(xid: number, zxid: number, error: number, bytes: Buffer, start: number, end: number): void {
-    if (xid !== this.expectedXid || this.pending.length === 0) {
+    if (this.pending.length === 0) throw new MalformedBytesError(`a reply to request ${xid} came where none was due`);
+    if (xid !== this.expectedXid) {
       throw new MalformedBytesError(`a reply to request ${xid} came where one to ${this.expectedXid} was due`);
     }
     this.expectedXid = xid === XID_MAX ? 1 : xid + 1;
@@ -469,7 +486,13 @@ export class Session implements WireListener {
     else this.lastZxidSeen = zxid;
     const token = this.pending.token;
     const handler = this.pending.shift() as ReplyHandler;
-    handler.onReply(token, error, zxid, bytes, start, end);
+    try {
+      handler.onReply(token, error, zxid, bytes, start, end);
+    } catch (thrown) {
+      // It is outstanding until the connection is gone: ended now, its owner would send the next one on it.
+      if (thrown instanceof MalformedBytesError) this.pending.putBack(handler, token);
+      throw thrown;
+    }
   }
 
   private handleSpecial(xid: number, zxid: number, error: number, bytes: Buffer, start: number, end: number): void {
@@ -513,7 +536,7 @@ export class Session implements WireListener {
     if (zxid < this.lastZxidSeen) {
       this.listener.onInconsistency(
         new InconsistencyError(
-          `${this.endpoint} answered session 0x${this.credentials.sessionId.toString(16)} at zxid ` +
+          `${this.endpoint} answered session 0x${hex64(this.credentials.sessionId)} at zxid ` +
             `0x${zxid.toString(16)} after 0x${this.lastZxidSeen.toString(16)} had been seen`,
         ),
       );
@@ -521,6 +544,10 @@ export class Session implements WireListener {
     }
     this.lastZxidSeen = zxid;
   }
+}
+
+function hex64(value: bigint): string {
+  return BigInt.asUintN(64, value).toString(16);
 }
 
 const ZXID_MAX = EPOCH_MAX * WORD + COUNTER_MAX;

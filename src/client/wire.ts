@@ -12,6 +12,8 @@ export interface WireListener {
   onFrame(bytes: Buffer, start: number, end: number): boolean;
   /** Called for everything that left in one write, right before it. */
   onFlush(): void;
+  /** What was received is no frame, or none that `onFrame` takes; it threw that. The socket is being closed. */
+  onMalformed(error: MalformedBytesError): void;
   /** Once, last. */
   onClosed(reason: Error): void;
 }
@@ -109,6 +111,7 @@ export class Wire {
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       this.destroy(error);
+      this.listener.onMalformed(error);
     } finally {
       this.receiving = false;
     }

@@ -318,18 +318,36 @@ describe("a server that breaks its promises", limit, () => {
     assert.equal(reported.length, 1);
   });
 
-  const malformed: readonly (readonly [string, (xid: number) => Buffer])[] = [
-    ["a reply out of order", (xid) => Buffer.from(`00000010${hex(xid + 1)}0000000000000001ffffff9b`, "hex")],
-    ["a reply to nothing", () => Buffer.from("00000010fffffff0000000000000000100000000", "hex")],
-    ["a reply shorter than its header", () => Buffer.from("00000004ffffffff", "hex")],
-    ["a body cut short", (xid) => Buffer.from(`00000014${hex(xid)}000000000000000100000000000000ff`, "hex")],
-    ["a negative length", () => Buffer.from("ffffffff", "hex")],
-    ["a huge length", () => Buffer.from("7fffffff", "hex")],
-    ["an event cut short", () => Buffer.from(`00000012ffffffff${"ff".repeat(8)}000000000003`, "hex")],
+  const malformed: readonly (readonly [string, (xid: number) => Buffer, RegExp])[] = [
+    [
+      "a reply out of order",
+      (xid) => Buffer.from(`00000010${hex(xid + 1)}0000000000000001ffffff9b`, "hex"),
+      /session 0x1234: a reply to request 2 came where one to 1 was due$/,
+    ],
+    [
+      "a reply to nothing",
+      () => Buffer.from("00000010fffffff0000000000000000100000000", "hex"),
+      /a reply to request -16, which no request has$/,
+    ],
+    [
+      "a reply shorter than its header",
+      () => Buffer.from("00000004ffffffff", "hex"),
+      /4 bytes is shorter than its header$/,
+    ],
+    [
+      "a body cut short",
+      (xid) => Buffer.from(`00000014${hex(xid)}000000000000000100000000000000ff`, "hex"),
+      /needed 255 bytes at offset 24, 0 are left$/,
+    ],
+    ["a negative length", () => Buffer.from("ffffffff", "hex"), /Unreasonable length = -1 /],
+    ["a huge length", () => Buffer.from("7fffffff", "hex"), /Unreasonable length = 2147483647 /],
+    ["an event cut short", () => Buffer.from(`00000012ffffffff${"ff".repeat(8)}000000000003`, "hex"), /needed \d+ bytes/],
   ];
-  for (const [what, bytes] of malformed) {
+  for (const [what, bytes, said] of malformed) {
     it(`${what} ends the connection and not the session`, async (context) => {
       const { server, client, connection, states } = await connected(context);
+      const reported: string[] = [];
+      client.on("inconsistency", (error) => reported.push(error.message));
       const reads = [client.getData("/a"), client.getData("/b")];
       const request = await connection.next();
       connection.raw(bytes(request.xid));
@@ -338,8 +356,25 @@ describe("a server that breaks its promises", limit, () => {
       await server.establish();
       await client.whenConnected();
       assert.deepEqual(states, ["disconnected", "connected resumed"]);
+      assert.equal(reported.length, 1);
+      assert.match(reported[0] ?? "", said);
     });
   }
+
+  it("what a lost connection cuts short is no broken promise", async (context) => {
+    const { server, client, connection, states } = await connected(context);
+    const reported: string[] = [];
+    client.on("inconsistency", (error) => reported.push(error.message));
+    const read = client.getData("/a");
+    const request = await connection.next();
+    connection.raw(Buffer.from(`00000058${hex(request.xid)}`, "hex"));
+    connection.destroy();
+    await assert.rejects(read, named("CONNECTIONLOSS"));
+    await server.establish();
+    await client.whenConnected();
+    assert.deepEqual(states, ["disconnected", "connected resumed"]);
+    assert.deepEqual(reported, []);
+  });
 
   it("a malformed handshake is an attempt that failed", async (context) => {
     const server = await FakeServer.start();

@@ -34,6 +34,11 @@ export class LoadRecorder implements LoadListener {
     this.wake();
   }
 
+  malformed(detail: string): void {
+    this.events.push(`malformed: ${detail}`);
+    this.wake();
+  }
+
   disconnected(): void {
     this.events.push("disconnected");
     this.wake();

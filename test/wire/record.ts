@@ -258,6 +258,7 @@ function openSession(port: number): Promise<Session> {
         onClosed: ignored,
         onEvent: ignored,
         onInconsistency: ignored,
+        onMalformed: ignored,
         onFlush: ignored,
       },
     );

@@ -321,11 +321,12 @@ class ScenarioRound {
     const observations = writers.acknowledgedOrders.length;
     const verdictOf = (violation: string): CheckRecord["verdict"] =>
       violation !== "" ? "invalid" : observations === 0 ? "unknown" : "valid";
-    const { regression, disorder } = writers;
+    const { regression, disorder, broken } = writers;
     return [
       await this.checkSurvival(driver, writers),
       { name: "session-order", verdict: verdictOf(regression), detail: regression, observations },
       { name: "write-order", verdict: verdictOf(disorder), detail: disorder, observations },
+      ...(broken === "" ? [] : [{ name: "protocol", verdict: verdictOf(broken), detail: broken, observations: 1 }]),
     ];
   }
 

@@ -1,5 +1,4 @@
 import { assert } from "../../base/assert.js";
-import { MalformedBytesError } from "../../base/bytes.js";
 import { SeededRandom } from "../../base/random.js";
 import { nameOfError, ZooKeeperError } from "../../client/errors.js";
 import { HostList } from "../../client/host-list.js";
@@ -7,7 +6,6 @@ import { BACKOFF_MAX_MS, BACKOFF_MIN_MS } from "../../client/limits.js";
 import type { ReplyHandler } from "../../client/pending.js";
 import { type ConnectKind, Session } from "../../client/session.js";
 import { ERROR } from "../../jute/errors.js";
-import { OP } from "../../jute/opcodes.js";
 import { STAT_BYTES } from "../../jute/records.js";
 import {
   type CreateKind,
@@ -19,6 +17,16 @@ import {
 } from "../driver.js";
 import { CREATED_DIGITS, digitsBefore, KEYS_MAX } from "./keys.js";
 import { isSequential, LoadRequests } from "./load-requests.js";
+import {
+  checkList,
+  checkPath,
+  checkSize,
+  checkValue,
+  errorOfMulti,
+  MULTI_HEADER_BYTES,
+  WRITTEN_PART_BYTES,
+  zxidAt,
+} from "./reply-shape.js";
 
 /** What a token is made of: slot * KINDS + kind. */
 const KIND = {
@@ -39,12 +47,9 @@ const KIND = {
 } as const;
 const KINDS = 12;
 
-const WORD = 2 ** 32;
 /** Where they stand in a stat. */
 const MZXID_OFFSET = 8;
 const VERSION_OFFSET = 32;
-/** Type, done and error of a multi's part, before its body. */
-const MULTI_HEADER_BYTES = 9;
 
 /** Opens a session and waits for it, at most for the session timeout. Throws ZooKeeperError CONNECTIONLOSS. */
 export function openLoadSession(options: LoadSessionOptions): Promise<LoadSession> {
@@ -70,6 +75,7 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
   private readonly requests: LoadRequests;
   private readonly createKind: CreateKind;
   private readonly valueBytes: number;
+  private readonly multiWrites: number;
   // By slot.
   /** What the sync of a linearizable read ended with, until its read ends. */
   private readonly syncErrors: Int32Array;
@@ -91,13 +97,14 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
     this.opened = opened;
     this.createKind = options.createKind ?? "persistent";
     this.valueBytes = valueBytes;
+    this.multiWrites = options.multiWrites ?? 1;
     this.requests = new LoadRequests({
       root,
       keys,
       valueBytes,
       tree: options.tree ?? FLAT,
       createKind: this.createKind,
-      multiWrites: options.multiWrites ?? 1,
+      multiWrites: this.multiWrites,
     });
     this.syncErrors = new Int32Array(depth);
     this.sentAt = new Float64Array(depth);
@@ -124,6 +131,7 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
         onEvent: () => undefined,
         // Nothing is lost: the position of every reply goes to the listener as it is, which judges it itself.
         onInconsistency: () => undefined,
+        onMalformed: (error) => this.listener.malformed(error.message),
         onFlush: () => this.noteSent(),
       },
     );
@@ -213,13 +221,12 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
   onReply(token: number, error: number, zxid: number, bytes: Buffer, start: number, end: number): void {
     const slot = Math.floor(token / KINDS);
     const kind = token - slot * KINDS;
+    let outcome = error === ERROR.OK ? this.judge(kind, zxid, bytes, start, end) : error;
     if (kind === KIND.syncFirst) {
-      this.syncErrors[slot] = error;
+      this.syncErrors[slot] = outcome;
       return;
     }
-    let outcome = error;
-    if (kind === KIND.linearizableRead && error === ERROR.OK) outcome = this.syncErrors[slot] as number;
-    else if (kind === KIND.multi && error === ERROR.OK) outcome = errorOfMulti(bytes, start, end);
+    if (kind === KIND.linearizableRead && outcome === ERROR.OK) outcome = this.syncErrors[slot] as number;
     else if (kind === KIND.versionedWrite && error === ERROR.BADVERSION) {
       // Somebody else was first: what stands there now is read, and it is tried again.
       this.requests.read(this.session, this, slot * KINDS + KIND.versionRead, this.slotKeys[slot] as number);
@@ -228,11 +235,6 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
     if (outcome !== ERROR.OK) {
       this.listener.ended(slot, nameOfError(outcome), zxid, 0);
       return;
-    }
-    const shortest = kind === KIND.sync || kind === KIND.delete ? 0 : STAT_BYTES;
-    if (end - start < shortest) {
-      this.listener.ended(slot, "CONNECTIONLOSS", zxid, 0);
-      throw new MalformedBytesError(`a reply of ${end - start} bytes has no room for a stat`);
     }
     const stat = end - STAT_BYTES;
     let written = 0;
@@ -268,6 +270,38 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
         return;
     }
     this.listener.ended(slot, "", zxid, written);
+  }
+
+  /** The error that a reply holds, 0 for none. Throws MalformedBytesError where it is none to such a request. */
+  private judge(kind: number, zxid: number, bytes: Buffer, start: number, end: number): number {
+    switch (kind) {
+      case KIND.read:
+      case KIND.linearizableRead:
+      case KIND.versionRead:
+        checkValue(zxid, bytes, start, end);
+        break;
+      case KIND.write:
+      case KIND.versionedWrite:
+      case KIND.exists:
+        checkSize(STAT_BYTES, start, end);
+        break;
+      case KIND.create:
+        checkPath(bytes, start, end, STAT_BYTES);
+        break;
+      case KIND.sync:
+      case KIND.syncFirst:
+        checkPath(bytes, start, end, 0);
+        break;
+      case KIND.children:
+        checkList(bytes, start, end);
+        break;
+      case KIND.delete:
+        checkSize(0, start, end);
+        break;
+      case KIND.multi:
+        return errorOfMulti(this.multiWrites, bytes, start, end);
+    }
+    return ERROR.OK;
   }
 
   /** False where there is no connection: the slot is ended when the turn is over. */
@@ -306,24 +340,6 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
     }
     this.listener.reconnected(kind === "renewed");
   }
-}
-
-function zxidAt(bytes: Buffer, offset: number): number {
-  return bytes.readInt32BE(offset) * WORD + bytes.readUInt32BE(offset + 4);
-}
-
-const WRITTEN_PART_BYTES = MULTI_HEADER_BYTES + STAT_BYTES;
-const ERROR_PART_BYTES = MULTI_HEADER_BYTES + 4;
-
-/** What a transaction failed with, 0 where it was applied: then all of its parts are stats, else all are errors. */
-function errorOfMulti(bytes: Buffer, start: number, end: number): number {
-  if (end - start < ERROR_PART_BYTES) throw new MalformedBytesError("a transaction without results");
-  if (bytes.readInt32BE(start) !== OP.error) return ERROR.OK;
-  for (let at = start; at + ERROR_PART_BYTES <= end; at += ERROR_PART_BYTES) {
-    const error = bytes.readInt32BE(at + MULTI_HEADER_BYTES);
-    if (error !== ERROR.OK) return error;
-  }
-  throw new MalformedBytesError("a transaction failed without an error");
 }
 
 /** How many writes of a transaction stand at `written`. */

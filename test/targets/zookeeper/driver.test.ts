@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { ByteWriter } from "../../../src/base/bytes.js";
+import type { Codec } from "../../../src/jute/codec.js";
 import { ERROR } from "../../../src/jute/errors.js";
+import { MultiResponse } from "../../../src/jute/multi.js";
+import { OP } from "../../../src/jute/opcodes.js";
 import {
   Create2Response,
   CreateRequest,
+  GetChildren2Response,
+  GetChildrenResponse,
   GetDataRequest,
   GetDataResponse,
   PathRequest,
   SetDataRequest,
   SetDataResponse,
+  StatResponse,
   SyncResponse,
 } from "../../../src/jute/records.js";
 import type { LoadSession } from "../../../src/targets/driver.js";
@@ -51,6 +58,7 @@ async function load(context: TestContext, ended?: (session: LoadSession, slot: n
         note(`${slot} ${error === "" ? "ok" : error} ${order} ${written}`);
         ended?.(session, slot);
       },
+      malformed: (detail) => note(`malformed: ${detail.replace(/^.* session 0x/, "")}`),
       disconnected: () => note("disconnected"),
       reconnected: (renewed) => note(`reconnected ${renewed}`),
     },
@@ -70,6 +78,22 @@ async function load(context: TestContext, ended?: (session: LoadSession, slot: n
     }
   };
   return { server, connection, session, log, grown };
+}
+
+/** The end of a multi's parts, and the header of one. */
+const END_OF_MULTI = Buffer.from("ffffffff01ffffffff", "hex");
+
+function part(type: number, error: number): Buffer {
+  const header = Buffer.alloc(type === OP.error ? 13 : 9);
+  header.writeInt32BE(type);
+  header.writeInt32BE(error, 5);
+  return header;
+}
+
+function encoded<T>(codec: Codec<T>, value: T): Buffer {
+  const writer = new ByteWriter();
+  codec.write(writer, value);
+  return writer.copy();
 }
 
 describe("a load session", limit, () => {
@@ -94,11 +118,12 @@ describe("a load session", limit, () => {
     assert.equal(connection.chunks.length, 1);
 
     const stat = { ...STAT, czxid: 21, mzxid: 22 };
-    connection.reply(read.xid, 20, 0, GetDataResponse, { data: Buffer.alloc(10), stat });
+    const value = { data: Buffer.alloc(10), stat: { ...STAT, dataLength: 10 } };
+    connection.reply(read.xid, 20, 0, GetDataResponse, value);
     connection.reply(write.xid, 22, 0, SetDataResponse, { stat });
     connection.reply(create.xid, 23, 0, Create2Response, { path: create.read(PathRequest).path, stat });
     connection.reply(sync.xid, 24, 0, SyncResponse, { path: "/root" });
-    connection.reply(second.xid, 25, 0, GetDataResponse, { data: Buffer.alloc(10), stat });
+    connection.reply(second.xid, 25, 0, GetDataResponse, value);
     await grown(4);
     assert.deepEqual(log, ["0 ok 20 0", "1 ok 22 22", "2 ok 23 21", "3 ok 25 0"]);
     session.create(2);
@@ -177,19 +202,136 @@ describe("a load session", limit, () => {
     session.read(0, 1);
     const request = await connection.next();
     await new Promise((resolve) => setImmediate(resolve));
-    connection.reply(request.xid, 1, 0, GetDataResponse, { data: null, stat: STAT });
+    connection.reply(request.xid, 2, 0, GetDataResponse, { data: null, stat: STAT });
     await grown(1);
     assert(latencyMs !== undefined && latencyMs > 0 && latencyMs <= performance.now() - before, `${latencyMs} ms`);
   });
 
-  it("ends a malformed reply as a lost connection", async (context) => {
+  const oneTooMany = Buffer.alloc(69);
+  const failedWithoutError = Buffer.concat([part(OP.error, ERROR.OK), END_OF_MULTI]);
+  const shortValue = { data: Buffer.alloc(9), stat: { ...STAT, dataLength: 10 } };
+  const lateValue = { data: null, stat: { ...STAT, mzxid: 0x10 } };
+  const stat = encoded(StatResponse, { stat: STAT });
+  const malformed: readonly (readonly [string, (session: LoadSession, slot: number) => void, Buffer, RegExp])[] = [
+    ["a read without a body", (to, slot) => to.read(slot, 1), Buffer.alloc(0), /0 bytes is too short/],
+    [
+      "a read of less than its stat says",
+      (to, slot) => to.read(slot, 1),
+      encoded(GetDataResponse, shortValue),
+      /9 bytes.* stat says 10/,
+    ],
+    [
+      "a read of the future",
+      (to, slot) => to.read(slot, 1),
+      encoded(GetDataResponse, lateValue),
+      /written at 0x10 was read at 0x9/,
+    ],
+    [
+      "a read of more bytes",
+      (to, slot) => to.read(slot, 1),
+      Buffer.concat([encoded(GetDataResponse, { data: null, stat: STAT }), oneTooMany]),
+      /141 bytes and not 72/,
+    ],
+    ["a write without a stat", (to, slot) => to.write(slot, 1), Buffer.alloc(5), /5 bytes and not 68/],
+    ["a write of more bytes", (to, slot) => to.write(slot, 1), oneTooMany, /69 bytes and not 68/],
+    ["an exists of more bytes", (to, slot) => to.exists(slot, 1), oneTooMany, /69 bytes and not 68/],
+    [
+      "a create of more bytes",
+      (to, slot) => to.create(slot),
+      Buffer.concat([encoded(Create2Response, { path: "/k", stat: STAT }), oneTooMany]),
+      /143 bytes and not 74/,
+    ],
+    ["a delete with a body", (to, slot) => to.delete(slot, 1, 0), oneTooMany, /69 bytes and not 0/],
+    ["a sync without a path", (to, slot) => to.sync(slot), Buffer.alloc(3), /3 bytes is too short/],
+    [
+      "a list cut short",
+      (to, slot) => to.children(slot, 1),
+      Buffer.concat([encoded(GetChildrenResponse, { children: ["a", "b"] }).subarray(0, 9), stat]),
+      /list of 2 names has only 1/,
+    ],
+    [
+      "a list of more bytes",
+      (to, slot) => to.children(slot, 1),
+      Buffer.concat([encoded(GetChildrenResponse, { children: ["a"] }), oneTooMany]),
+      /list of 1 names is not as long/,
+    ],
+    ["a transaction without results", (to, slot) => to.multi(slot, 1), Buffer.alloc(3), /3 bytes is too short/],
+    [
+      "a transaction of more bytes",
+      (to, slot) => to.multi(slot, 1),
+      Buffer.concat([part(OP.setData, 0), oneTooMany, END_OF_MULTI]),
+      /87 bytes and not 86/,
+    ],
+    [
+      "a transaction failed with nothing",
+      (to, slot) => to.multi(slot, 1),
+      failedWithoutError,
+      /failed without an error/,
+    ],
+  ];
+  for (const [what, submit, body, why] of malformed) {
+    it(`tells of ${what}, and ends it once, as lost with its connection`, async (context) => {
+      const connectedAtEnd: boolean[] = [];
+      const { connection, session, log, grown } = await load(context, (own) => connectedAtEnd.push(own.connected));
+      submit(session, 0);
+      session.read(1, 1);
+      const request = await connection.next();
+      const header = Buffer.alloc(20);
+      header.writeInt32BE(16 + body.length);
+      header.writeInt32BE(request.xid, 4);
+      header.writeInt32BE(9, 12);
+      connection.raw(Buffer.concat([header, body]));
+      await grown(4);
+      assert.match(log[0] ?? "", /^malformed: abc: /);
+      assert.match(log[0] ?? "", why);
+      assert.deepEqual(log.slice(1), ["0 CONNECTIONLOSS 0 0", "1 CONNECTIONLOSS 0 0", "disconnected"]);
+      // What is submitted then would go to a connection that is over.
+      assert.deepEqual(connectedAtEnd, [false, false]);
+    });
+  }
+
+  it("takes whole replies of every kind", async (context) => {
+    const { connection, session, log, grown } = await load(context);
+    session.children(0, 1);
+    session.multi(1, 1);
+    session.exists(2, 1);
+    session.sync(3);
+    const names = { children: ["k1", ""], stat: STAT };
+    connection.reply((await connection.next()).xid, 9, 0, GetChildren2Response, names);
+    const done = { type: OP.setData, response: { stat: STAT } } as const;
+    connection.reply((await connection.next()).xid, 9, 0, MultiResponse, [done]);
+    connection.reply((await connection.next()).xid, 9, 0, StatResponse, { stat: STAT });
+    connection.reply((await connection.next()).xid, 9, 0, SyncResponse, { path: "/root" });
+    await grown(4);
+    session.multi(1, 1);
+    const failed = { type: OP.error, response: { err: ERROR.NONODE } } as const;
+    connection.reply((await connection.next()).xid, 9, 0, MultiResponse, [failed]);
+    await grown(5);
+    assert.deepEqual(log, ["0 ok 9 0", "1 ok 9 2", "2 ok 9 0", "3 ok 9 0", "1 NONODE 9 0"]);
+  });
+
+  it("tells of a reply that comes twice", async (context) => {
     const { connection, session, log, grown } = await load(context);
     session.read(0, 1);
-    session.read(1, 1);
     const request = await connection.next();
-    connection.reply(request.xid, 1);
+    const reply = (): void => connection.reply(request.xid, 9, 0, GetDataResponse, { data: null, stat: STAT });
+    connection.atOnce(() => {
+      reply();
+      reply();
+    });
     await grown(3);
-    assert.deepEqual(log, ["0 CONNECTIONLOSS 1 0", "1 CONNECTIONLOSS 0 0", "disconnected"]);
+    assert.match(log[1] ?? "", /^malformed: abc: a reply to request 1 came where none was due$/);
+    assert.deepEqual([log[0], log[2]], ["0 ok 9 0", "disconnected"]);
+  });
+
+  it("does not call malformed what a lost connection cut short", async (context) => {
+    const { connection, session, log, grown } = await load(context);
+    session.read(0, 1);
+    await connection.next();
+    connection.raw(Buffer.from("0000005800000001", "hex"));
+    connection.destroy();
+    await grown(2);
+    assert.deepEqual(log, ["0 CONNECTIONLOSS 0 0", "disconnected"]);
   });
 });
 
@@ -199,7 +341,8 @@ describe("a driver without a server", limit, () => {
     server.stop();
     const members = [{ host: "127.0.0.1", port: server.port }];
     const driver = new ZooKeeperDriver("core", members);
-    const listener = { ended: () => undefined, disconnected: () => undefined, reconnected: () => undefined };
+    const ignored = (): void => undefined;
+    const listener = { ended: ignored, malformed: ignored, disconnected: ignored, reconnected: ignored };
     const options = { members, index: 0, root: "/r", sessionTimeoutMs: 60, depth: 1, keys: 1, valueBytes: 1, listener };
     await assert.rejects(driver.openLoadSession(options), /connect: CONNECTIONLOSS, .*ECONNREFUSED.* within 60 ms/);
     await assert.rejects(driver.openSession("lock", options), /connect: CONNECTIONLOSS/);

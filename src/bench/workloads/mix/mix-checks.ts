@@ -16,7 +16,8 @@ const LINEARIZABLE: readonly MixOperation[] = ["readLinearizable", "sync"];
  * - `multi-atomic`: all writes of a transaction stand at one place in history;
  * - `compare-and-set`: between a setVersioned and the value it replaced stands no other write of that key, as far as this
  *   worker's connections wrote;
- * - `created-kept`: what a connection created, and was told so, is there when it deletes it.
+ * - `created-kept`: what a connection created, and was told so, is there when it deletes it;
+ * - `protocol`, reported where it is broken: every reply is one of the target's protocol, to the request that was due.
  */
 export class MixChecks {
   private readonly sessionOrder = new Tally("session-order");
@@ -26,6 +27,7 @@ export class MixChecks {
   private readonly multiAtomic = new Tally("multi-atomic");
   private readonly compareAndSet = new Tally("compare-and-set");
   private readonly createdKept = new Tally("created-kept");
+  private readonly protocol = new Tally("protocol");
   private readonly shared: LoadShared;
   private readonly counters: WorkerCounters;
   private readonly worker: number;
@@ -129,6 +131,11 @@ export class MixChecks {
     this.createdKept.violated(`connection ${connection}: a key it had created was not there when it deleted it`);
   }
 
+  malformed(connection: number, detail: string): void {
+    this.protocol.observations++;
+    this.protocol.violated(`connection ${connection}: ${detail}`);
+  }
+
   report(): CheckTally[] {
     const { operations } = this.workload;
     const any = (names: readonly MixOperation[]): boolean => names.some((name) => operations[name] !== undefined);
@@ -139,6 +146,7 @@ export class MixChecks {
     if (any(["multi"])) tallies.push(this.multiAtomic);
     if (any(["setVersioned"])) tallies.push(this.compareAndSet);
     if (any(["delete"])) tallies.push(this.createdKept);
+    if (this.protocol.violations > 0) tallies.push(this.protocol);
     return tallies.map((tally) => tally.report());
   }
 }

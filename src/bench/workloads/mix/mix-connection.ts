@@ -166,6 +166,10 @@ export class MixConnection implements LoadListener {
     host.recorder?.succeeded(operation, from, sent, received);
   }
 
+  malformed(detail: string): void {
+    this.host.checks.malformed(this.index, detail);
+  }
+
   disconnected(): void {
     this.host.disconnects++;
     this.host.counters.addConnected(-1);
