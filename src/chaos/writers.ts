@@ -82,7 +82,7 @@ class Writer implements LoadListener {
     setImmediate(() => this.next());
   }
 
-  malformed(detail: string): void {
+  brokeProtocol(detail: string): void {
     this.owner.broken ||= detail;
   }
 

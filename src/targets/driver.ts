@@ -126,10 +126,11 @@ export interface LoadListener {
    */
   ended(slot: number, error: string, order: number, written: number): void;
   /**
-   * The server sent what its protocol does not allow: no reply, or none to the request that was due. The connection is
-   * dropped for it. What a lost connection cuts short is no such thing.
+   * The server sent what its protocol does not allow: what is no reply, or none to the request that was due, for which the
+   * connection is dropped; or a value that is younger than the history it was read from. What a lost connection cuts
+   * short is no such thing.
    */
-  malformed(detail: string): void;
+  brokeProtocol(detail: string): void;
   /** The connection went; outstanding operations have ended with CONNECTIONLOSS before this call. */
   disconnected(): void;
   /** It is back, by the same session or (`renewed`) by a new one since the old one expired. */

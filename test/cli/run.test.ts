@@ -163,6 +163,30 @@ test("exit 4: a server whose history goes back, in the load or before it", async
   await ensemble.stop();
 });
 
+test("exit 4: a server that sends replies twice, in a mix, in a recipe, and before the load", async () => {
+  const ensemble = await core.start({ servers: 1 });
+  const rest = "keys: 1\nconnections: 2\nduration: 1s\nrounds: 1\nwarmUp: {min: 0s, max: 0s}\nerrorsMax: 100%\n";
+  writeFileSync(join(folder, "mix.yaml"), `name: mix\nworkload: {kind: mix, operations: {read: 1}}\n${rest}`);
+  writeFileSync(join(folder, "lock.yaml"), `name: lock\nworkload: {kind: lock}\n${rest.replace("keys: 1\n", "")}`);
+  const twice = String.raw`127\.0\.0\.1:\d+ broke the protocol in session 0x\w+: a reply to request \d+ came where`;
+  for (const [profile, every, said] of [
+    ["mix.yaml", 100, String.raw`protocol: \d+ violations, the first: connection \d: ${twice}`],
+    ["lock.yaml", 100, `protocol: ${twice}`],
+    ["mix.yaml", 3, `protocol: ${twice}`],
+  ] as const) {
+    const proxy = await startLyingProxy(ensemble.members[0]!.client, every, "twice");
+    try {
+      const target = `zookeeper://127.0.0.1:${proxy.port}`;
+      const { code, stdout, stderr } = await zabench.run("run", profile, "-t", target);
+      assert.equal(code, EXIT.inconsistent, stdout + stderr);
+      assert.match(stdout, new RegExp(`^inconsistent: zookeeper-attached, ${said}`, "m"));
+    } finally {
+      await proxy.close();
+    }
+  }
+  await ensemble.stop();
+});
+
 test("Ctrl-C: exit 130, what was measured is kept, and no server is left", async () => {
   const run = zabench.start("run", "read-heavy", "--duration", "60s", "--warm-up", "0s", "--rounds", "1", "--json");
   await run.said(/round 1 of 1 [1-9]/);

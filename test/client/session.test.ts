@@ -341,7 +341,11 @@ describe("a server that breaks its promises", limit, () => {
     ],
     ["a negative length", () => Buffer.from("ffffffff", "hex"), /Unreasonable length = -1 /],
     ["a huge length", () => Buffer.from("7fffffff", "hex"), /Unreasonable length = 2147483647 /],
-    ["an event cut short", () => Buffer.from(`00000012ffffffff${"ff".repeat(8)}000000000003`, "hex"), /needed \d+ bytes/],
+    [
+      "an event cut short",
+      () => Buffer.from(`00000012ffffffff${"ff".repeat(8)}000000000003`, "hex"),
+      /needed \d+ bytes/,
+    ],
   ];
   for (const [what, bytes, said] of malformed) {
     it(`${what} ends the connection and not the session`, async (context) => {

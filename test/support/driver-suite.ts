@@ -88,7 +88,7 @@ export function describeDriver(subject: DriverSubject): void {
                 if (++ended === total) done();
                 else if (submitted < total) submit(slot);
               },
-              malformed: (detail) => failures.push(detail),
+              brokeProtocol: (detail) => failures.push(detail),
               disconnected: () => failures.push("disconnected"),
               reconnected: () => failures.push("reconnected"),
             },

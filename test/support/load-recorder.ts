@@ -34,8 +34,8 @@ export class LoadRecorder implements LoadListener {
     this.wake();
   }
 
-  malformed(detail: string): void {
-    this.events.push(`malformed: ${detail}`);
+  brokeProtocol(detail: string): void {
+    this.events.push(`broke its protocol: ${detail}`);
     this.wake();
   }
 

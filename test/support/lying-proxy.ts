@@ -6,12 +6,13 @@ const REPLY_ZXID_AT = 4;
 const NOT_A_REPLY_XID_MAX = -1;
 
 /**
- * Stands before a ZooKeeper server and, in every `every`-th reply, puts the zxid back by as much: a server whose history
- * goes back within a session. Four-letter words pass as they are.
+ * Stands before a ZooKeeper server and tampers with every `every`-th reply: puts its zxid back by as much, so that the
+ * history goes back within a session, or sends it twice. Four-letter words pass as they are.
  */
 export async function startLyingProxy(
   upstream: Address,
   every: number,
+  lie: "zxid" | "twice" = "zxid",
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
@@ -46,7 +47,8 @@ export async function startLyingProxy(
         // The first frame is the answer to the connect request, which has no header.
         if (replies > 1 && replies % every === 0 && frame.readInt32BE(4) > NOT_A_REPLY_XID_MAX) {
           const at = 4 + REPLY_ZXID_AT;
-          frame.writeBigInt64BE(frame.readBigInt64BE(at) - BigInt(every), at);
+          if (lie === "twice") client.write(frame);
+          else frame.writeBigInt64BE(frame.readBigInt64BE(at) - BigInt(every), at);
         }
         client.write(frame);
         return true;

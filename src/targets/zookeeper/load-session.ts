@@ -131,7 +131,7 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
         onEvent: () => undefined,
         // Nothing is lost: the position of every reply goes to the listener as it is, which judges it itself.
         onInconsistency: () => undefined,
-        onMalformed: (error) => this.listener.malformed(error.message),
+        onMalformed: (error) => this.listener.brokeProtocol(error.message),
         onFlush: () => this.noteSent(),
       },
     );
@@ -278,7 +278,8 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
       case KIND.read:
       case KIND.linearizableRead:
       case KIND.versionRead:
-        checkValue(zxid, bytes, start, end);
+        checkValue(bytes, start, end);
+        this.compareAges(zxid, zxidAt(bytes, end - STAT_BYTES + MZXID_OFFSET));
         break;
       case KIND.write:
       case KIND.versionedWrite:
@@ -302,6 +303,13 @@ class ZooKeeperLoadSession implements LoadSession, ReplyHandler, OperationTimes 
         return errorOfMulti(this.multiWrites, bytes, start, end);
     }
     return ERROR.OK;
+  }
+
+  private compareAges(read: number, written: number): void {
+    if (written <= read) return;
+    this.listener.brokeProtocol(
+      `a value that was written at 0x${written.toString(16)} was read at 0x${read.toString(16)}, before that`,
+    );
   }
 
   /** False where there is no connection: the slot is ended when the turn is over. */

@@ -7,7 +7,6 @@ import { STAT_BYTES } from "../../jute/records.js";
 
 const WORD = 2 ** 32;
 const LENGTH_BYTES = 4;
-const MZXID_OFFSET = 8;
 const DATA_LENGTH_OFFSET = 52;
 /** Type, done and error of a multi's part, before its body; one without a body ends it. */
 export const MULTI_HEADER_BYTES = 9;
@@ -25,23 +24,13 @@ export function checkPath(bytes: Buffer, start: number, end: number, restBytes: 
   checkSize(LENGTH_BYTES + lengthAt(bytes, start) + restBytes, start, end);
 }
 
-/**
- * Data and stat of a value that was read when the server's history stood at `zxid`: they agree, and the value was not
- * written later than that.
- */
-export function checkValue(zxid: number, bytes: Buffer, start: number, end: number): void {
+/** Data, and the stat that says how long they are. */
+export function checkValue(bytes: Buffer, start: number, end: number): void {
   if (end - start < LENGTH_BYTES) throw tooShort(start, end);
   const length = lengthAt(bytes, start);
   checkSize(LENGTH_BYTES + length + STAT_BYTES, start, end);
-  const stat = end - STAT_BYTES;
-  const said = getInt32(bytes, stat + DATA_LENGTH_OFFSET);
+  const said = getInt32(bytes, end - STAT_BYTES + DATA_LENGTH_OFFSET);
   if (said !== length) throw new MalformedBytesError(`a value of ${length} bytes was read, and its stat says ${said}`);
-  const written = zxidAt(bytes, stat + MZXID_OFFSET);
-  if (written > zxid) {
-    throw new MalformedBytesError(
-      `a value that was written at 0x${written.toString(16)} was read at 0x${zxid.toString(16)}, before that`,
-    );
-  }
 }
 
 /** Names and a stat. */

@@ -17,7 +17,8 @@ const LINEARIZABLE: readonly MixOperation[] = ["readLinearizable", "sync"];
  * - `compare-and-set`: between a setVersioned and the value it replaced stands no other write of that key, as far as this
  *   worker's connections wrote;
  * - `created-kept`: what a connection created, and was told so, is there when it deletes it;
- * - `protocol`, reported where it is broken: every reply is one of the target's protocol, to the request that was due.
+ * - `protocol`, reported where it is broken: every reply is one of the target's protocol, to the request that was due, and no value
+ *   is younger than the history it was read from.
  */
 export class MixChecks {
   private readonly sessionOrder = new Tally("session-order");
@@ -131,7 +132,7 @@ export class MixChecks {
     this.createdKept.violated(`connection ${connection}: a key it had created was not there when it deleted it`);
   }
 
-  malformed(connection: number, detail: string): void {
+  brokeProtocol(connection: number, detail: string): void {
     this.protocol.observations++;
     this.protocol.violated(`connection ${connection}: ${detail}`);
   }

@@ -166,8 +166,8 @@ export class MixConnection implements LoadListener {
     host.recorder?.succeeded(operation, from, sent, received);
   }
 
-  malformed(detail: string): void {
-    this.host.checks.malformed(this.index, detail);
+  brokeProtocol(detail: string): void {
+    this.host.checks.brokeProtocol(this.index, detail);
   }
 
   disconnected(): void {
