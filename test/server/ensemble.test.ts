@@ -11,7 +11,7 @@ import { ExistsRequest } from "../../src/jute/records.js";
 import { targetKind } from "../../src/targets/kinds.js";
 import type { Ensemble } from "../../src/targets/target.js";
 import { askFourLetterWord } from "../../src/targets/zookeeper/four-letter-words.js";
-import { addressOf, dumpOf, leaderOf } from "../support/ensemble-load.js";
+import { addressOf, dumpOf, leaderOf, PATIENT_PEERS } from "../support/ensemble-load.js";
 import { RawSession } from "../support/raw-session.js";
 import { eventually } from "../targets/support/alive.js";
 
@@ -113,7 +113,7 @@ describe("an ensemble of core servers", () => {
   });
 
   it("is not harmed by what is no peer", async (context) => {
-    const ensemble = await start(context, 3);
+    const ensemble = await start(context, 3, PATIENT_PEERS);
     const pids = ensemble.members.map(({ pid }) => pid);
     const configuration = readFileSync(join(ensemble.folder!, "member-1", "zoo.cfg"), "utf8");
     const ports = [...configuration.matchAll(/^server\.\d=[^:]+:(\d+):(\d+)/gm)].flatMap(([, a, b]) => [
@@ -222,8 +222,8 @@ describe("an ensemble of core servers", () => {
   });
 
   it("agrees on a transaction that is larger than any request may be", async (context) => {
-    // On a busy machine a server may be silent for longer than usual while it carries out 20,000 parts.
-    const ensemble = await start(context, 3, { "zabench.peerTimeoutMs": "20000" });
+    // It takes a while to carry out 20,000 parts.
+    const ensemble = await start(context, 3, PATIENT_PEERS);
     const leader = await leaderOf(ensemble);
     const client = await connect({ servers: addressOf([leader]) });
     context.after(() => client.close());

@@ -17,6 +17,12 @@ const PROGRESS_TIMEOUT_MS = 60_000;
 const CREATES_AT_ONCE = 4;
 const WRITES_PER_ROUND_MIN = 20;
 
+/**
+ * For tests that count on the leader they saw until they kill it, which is noticed at once all the same: on a busy machine a
+ * server may be silent for longer than is usual.
+ */
+export const PATIENT_PEERS = { "zabench.peerTimeoutMs": "20000" };
+
 export function addressOf(members: readonly Member[]): string {
   return members.map(({ client }) => `${client.host}:${client.port}`).join(",");
 }

@@ -70,7 +70,7 @@ describe("page", () => {
     assert.ok(page.indexOf("zookeeper was inconsistent") < page.indexOf('class="card"'));
     assert.match(page, /✗ INVALID/);
     assert.match(page, /\? UNKNOWN/);
-    assert.match(page, /<div class="figure none">insufficient<\/div>/);
+    assert.match(page, /<h3>No ratio could be drawn<\/h3><ul><li><b>zookeeper not warmed<\/b>: core over zookeeper /);
   });
 
   test("a sweep: the rate found, what it is worth, its curve and every probe", () => {

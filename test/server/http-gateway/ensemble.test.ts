@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { targetKind } from "../../../src/targets/kinds.js";
 import type { Ensemble, Member } from "../../../src/targets/target.js";
-import { leaderOf } from "../../support/ensemble-load.js";
+import { leaderOf, PATIENT_PEERS } from "../../support/ensemble-load.js";
 import { EventReader, put } from "./support.js";
 
 async function start(context: TestContext): Promise<{ ensemble: Ensemble; leader: Member; followers: Member[] }> {
-  const ensemble = await targetKind("core").start({ servers: 3, http: true });
+  const ensemble = await targetKind("core").start({ servers: 3, http: true, configuration: PATIENT_PEERS });
   context.after(() => ensemble.stop());
   const leader = await leaderOf(ensemble);
   return { ensemble, leader, followers: ensemble.members.filter((member) => member !== leader) };
