@@ -155,7 +155,8 @@ async function outcome(port: number, { bytes, established }: Case): Promise<stri
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk as Buffer));
   socket.on("error", () => undefined);
-  const closed = once(socket, "close").then(() => "closed");
+  // Not by `once` of events, which rejects where a server that closes resets the connection.
+  const closed = new Promise<string>((resolve) => socket.once("close", () => resolve("closed")));
   await once(socket, "connect");
   if (established) {
     socket.write(handshake);
