@@ -235,14 +235,14 @@ describe("files", () => {
     }
   });
 
-  test("what was changed on the command line stands beside the description, which it may contradict", () => {
+  test("what was changed for the run stands beside the description, which it may contradict", () => {
     const headOf = (overrides: Readonly<Record<string, string>>): string => {
       const page = new Map(renderReports({ ...one, profile: { ...one.profile, overrides } })).get("report.html") ?? "";
       return page.slice(page.indexOf("<main>"), page.indexOf("<h2>"));
     };
     assert.match(
       headOf({ "workload.operations": "{read: 1}", duration: "6s" }),
-      /Changed on the command line: workload\.operations = \{read: 1\}, duration = 6s/,
+      /Changed for this run: workload\.operations = \{read: 1\}, duration = 6s/,
     );
     assert.doesNotMatch(headOf({}), /Changed/);
   });

@@ -129,7 +129,7 @@ function header(result: RunResult): Markup {
   ];
   return html`<h1>${crowd ? `${labels.length} targets and variants` : list(labels) || "no target"}: ${result.profile.name}</h1>
 <p class="lead">${result.profile.description}</p>
-${overrides.length === 0 ? null : html`<p class="note">Changed on the command line: ${overrides.map(([key, value]) => `${key} = ${value}`).join(", ")}</p>`}
+${overrides.length === 0 ? null : html`<p class="note">Changed for this run: ${overrides.map(([key, value]) => `${key} = ${value}`).join(", ")}</p>`}
 <ul class="facts">
 <li><b>Targets</b> ${list(targets) || "none"} (${list(servers) || "no server"})</li>
 <li><b>Started</b> <time datetime="${result.startedAt}">${result.startedAt.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")}</time></li>
